@@ -1,0 +1,50 @@
+# Everything is set up in a virtual environment of its own: nothing but Python 3.11 or newer is needed.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV ?= .venv
+BIN := $(VENV)/bin
+DEMO ?= demo
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format bench sheet clean
+
+help:  ## List what can be made.
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+demo: $(VENV)/ready  ## Develop the samples, and say where the pictures are.
+	@$(BIN)/crispnet develop samples --output $(DEMO) --overwrite
+	@echo "The pictures above are in $(CURDIR)/$(DEMO). Next: $(BIN)/crispnet develop YOUR.DNG"
+
+test: $(VENV)/ready-dev  ## Run the tests.
+	@$(BIN)/python -m pytest -n auto --dist worksteal
+
+lint: $(VENV)/ready-dev  ## Check style, types and the import law.
+	@$(BIN)/ruff check src tests benchmarks
+	@$(BIN)/ruff format --check src tests benchmarks
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(VENV)/ready-dev  ## Lay out the code.
+	@$(BIN)/ruff check --fix src tests benchmarks
+	@$(BIN)/ruff format src tests benchmarks
+
+bench: $(VENV)/ready-dev  ## Measure developing beside the raw developers that are installed; RAW=file.
+	@$(BIN)/python benchmarks/develop.py $(RAW)
+
+clean:  ## Remove the virtual environment and the demo's pictures.
+	rm -rf $(VENV) $(DEMO)
+
+$(VENV)/ready: pyproject.toml
+	@$(call setup,.)
+	@touch $@
+
+$(VENV)/ready-dev: pyproject.toml
+	@$(call setup,.[dev])
+	@touch $@ $(VENV)/ready
+
+define setup
+	test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and none was found."; exit 1; }; \
+	"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed; $(PYTHON) is older. Try: make $@ PYTHON=/path/to/python3.11"; exit 1; }; \
+	test -x $(BIN)/python || { echo "Setting up $(VENV) ..."; "$(PYTHON)" -m venv $(VENV); }; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable "$(1)"
+endef

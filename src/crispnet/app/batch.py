@@ -1,0 +1,111 @@
+"""Many raws, one after another or several at a time: what to read, where to write, what went wrong."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from crispnet.errors import CrispnetError, OutputError
+
+RAW_ENDINGS = frozenset(
+    ".3fr .arw .cr2 .cr3 .crw .dcr .dng .erf .fff .gpr .iiq .kdc .mef .mos .mrw .nef .nrw .orf .pef .raf .raw .rw2 "
+    ".rwl .sr2 .srf .srw .x3f".split()
+)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One raw file and the picture to make of it."""
+
+    raw: Path
+    picture: Path
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a task: the result of the work, or why there is none."""
+
+    task: Task
+    result: object = None
+    error: CrispnetError | None = None
+
+
+def find_raws(inputs: Iterable[Path]) -> Iterator[tuple[Path, Path]]:
+    """List raw files, with the folder that each keeps below the output folder.
+
+    A file named by the user is taken whatever its ending; a folder gives the raws in it and below it, in order.
+    """
+    for path in inputs:
+        if not path.is_dir():
+            yield path, Path()
+            continue
+        for found in sorted(path.rglob("*")):
+            hidden = any(part.startswith(".") for part in found.relative_to(path).parts)
+            if found.suffix.lower() in RAW_ENDINGS and found.is_file() and not hidden:
+                yield found, found.relative_to(path).parent
+
+
+def plan(inputs: Iterable[Path], output: Path | None, ending: str) -> list[Task]:
+    """Decide where the picture of each raw goes.
+
+    Args:
+        inputs: files and folders.
+        output: the picture itself if there is one raw and this has a picture's ending, else a folder; None for the
+            current folder.
+        ending: of the pictures, with its dot.
+
+    Raises:
+        OutputError: one picture was named for several raws.
+    """
+    raws = list(dict.fromkeys(find_raws(inputs)))
+    if output is not None and output.suffix.lower() in PICTURE_ENDINGS and not output.is_dir():
+        if len(raws) > 1:
+            raise OutputError(
+                f"{output} is one picture, but {len(raws)} raw files were given. Name a folder with -o, or give one "
+                "raw file."
+            )
+        return [Task(raw, output) for raw, _ in raws]
+    folder = output or Path()
+    wanted = [folder / below / (raw.stem + ending) for raw, below in raws]
+    shared = Counter(wanted)
+    taken: set[Path] = set()
+    tasks = []
+    for (raw, _), picture in zip(raws, wanted, strict=True):
+        own = picture if shared[picture] == 1 else picture.with_name(raw.name + ending)  # a.cr2 beside a.dng
+        tasks.append(Task(raw, _untaken(own, taken)))
+    return tasks
+
+
+PICTURE_ENDINGS = frozenset((".jpg", ".jpeg", ".png", ".tif", ".tiff", ".avif"))
+
+
+def _untaken(picture: Path, taken: set[Path]) -> Path:
+    """Number a name that another raw of this batch already has."""
+    candidate, number = picture, 2
+    while candidate in taken:
+        candidate, number = picture.with_name(f"{picture.stem}-{number}{picture.suffix}"), number + 1
+    taken.add(candidate)
+    return candidate
+
+
+def run(tasks: Iterable[Task], work: Callable[[Task], object], *, jobs: int) -> Iterator[Outcome]:
+    """Do the work of each task, ``jobs`` at a time, and give the outcomes as they come; a failure stops no other."""
+
+    def outcome(task: Task) -> Outcome:
+        try:
+            return Outcome(task, result=work(task))
+        except CrispnetError as error:
+            return Outcome(task, error=error)
+
+    waiting = iter(tasks)
+    with ThreadPoolExecutor(jobs) as pool:
+        running: set[Future[Outcome]] = {pool.submit(outcome, task) for task in islice(waiting, jobs)}
+        try:
+            while running:
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                running |= {pool.submit(outcome, task) for task in islice(waiting, len(done))}
+                yield from (future.result() for future in done)
+        finally:
+            pool.shutdown(cancel_futures=True)

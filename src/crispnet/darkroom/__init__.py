@@ -1,0 +1,1 @@
+"""A photograph from a raw file."""

@@ -1,0 +1,114 @@
+"""A photograph from a raw file: the scene once, windows one after another, joined."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from crispnet.darkroom.lens import straighten
+from crispnet.darkroom.output import QUANTISED, quantise, quantise_into, save
+from crispnet.darkroom.tiling import windows, with_halo
+from crispnet.look.contract import Look, Metadata
+from crispnet.look.shelf import load_look
+from crispnet.raw.bayer import pack_linear, red_offset, thumbnail
+from crispnet.raw.image import Box, RawImage
+from crispnet.raw.opcodes import WarpRectilinear
+from crispnet.raw.reader import open_raw
+
+MAX_MEMORY = 2 << 30  # bytes
+LEAST_CELLS = 1 << 16  # packed pixels of the smallest window worth rendering
+
+
+@dataclass(frozen=True, eq=False)
+class Photo:
+    """A developed photograph.
+
+    Attributes:
+        pixels: (h, w, 3) sRGB-encoded: float32, nominally in [0, 1], not clipped; or uint8 or uint16, quantised. In
+            sensor orientation: it is turned upright where it is saved, and only there.
+        raw: what it was developed from.
+        look: name and version of the look that rendered it.
+    """
+
+    pixels: np.ndarray
+    raw: RawImage
+    look: str
+
+    def save(self, path: str | Path, **options: Any) -> Path:
+        """Save the photograph, upright: see ``crispnet.darkroom.output.save``."""
+        return save(self, path, **options)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know about it."""
+        return self.raw.notes
+
+
+def develop(
+    raw: RawImage | str | Path,
+    look: Look | str = "plain",
+    *,
+    white_balance: np.ndarray | None = None,
+    exposure: float = 0.0,
+    depth: int | None = None,
+    max_memory: int = MAX_MEMORY,
+) -> Photo:
+    """Develop a raw image, or a raw file, with a look.
+
+    Args:
+        raw: what ``open_raw`` gave, or a path.
+        look: what ``load_look`` gave, or the name of a look.
+        white_balance: (4,) multipliers R, G, B, G in place of those as shot.
+        exposure: EV to add to what the look finds right.
+        depth: 8 or 16 to quantise while developing, which saves memory; None for float.
+        max_memory: bytes to stay within, as far as the frame allows; the picture does not depend on it.
+
+    Raises:
+        RawError: the file cannot be developed.
+        LookError: there is no such look.
+    """
+    raw = raw if isinstance(raw, RawImage) else open_raw(raw)
+    look = load_look(look) if isinstance(look, str) else look
+    packed = pack_linear(raw)
+    scene = look.scene(thumbnail(packed)[None], Metadata.of(raw, white_balance=white_balance, exposure=exposure))
+    bent = any(isinstance(opcode, WarpRectilinear) for opcode in raw.opcodes)
+    region = Box(0, 0, *raw.mosaic.shape) if bent else raw.crop
+    pixels = _render(packed, look, scene, _in_cells(region, raw.cfa), depth=None if bent else depth, budget=max_memory)
+    if bent:
+        pixels = straighten(pixels, raw.opcodes)[raw.crop.rows, raw.crop.columns]
+        pixels = pixels if depth is None else quantise(pixels, depth=depth)
+    return Photo(pixels, raw, f"{look.name} {look.version}")
+
+
+def _in_cells(region: Box, cfa: str) -> Box:
+    """Move a region of the mosaic to where its photosites lie once the frame begins with red."""
+    top, left = red_offset(cfa)
+    return replace(region, top=region.top + top, left=region.left + left)
+
+
+def _render(
+    packed: np.ndarray, look: Look, scene: object, region: Box, *, depth: int | None, budget: int
+) -> np.ndarray:
+    """Render the ``region`` (in photosites of the packed frame) window by window."""
+    pixels = np.empty((region.height, region.width, 3), np.float32 if depth is None else QUANTISED[depth])
+    free = budget - 2 * packed.nbytes - pixels.nbytes  # the mosaic and its copies are as large as half of packed
+    cells = min(max(free // look.bytes_per_cell, LEAST_CELLS), look.cells_at_once)
+    for window in windows(*packed.shape[1:], cells=cells, stride=look.stride):
+        part = _overlap(window, region)
+        if part is None:
+            continue
+        around = with_halo(packed, window, halo=look.halo, stride=look.stride)
+        rendered = look.render(around[None], scene)[0].transpose(1, 2, 0)
+        top, left = (2 * (corner - look.halo) for corner in (window.top, window.left))
+        seen = rendered[part.top - top : part.bottom - top, part.left - left : part.right - left]
+        target = pixels[part.top - region.top :, part.left - region.left :]
+        quantise_into(target[: part.height, : part.width], seen)
+    return pixels
+
+
+def _overlap(window: Box, region: Box) -> Box | None:
+    """Give the photosites of a window of cells that lie in the region, or None."""
+    top, left = max(2 * window.top, region.top), max(2 * window.left, region.left)
+    bottom, right = min(2 * window.bottom, region.bottom), min(2 * window.right, region.right)
+    return Box(top, left, bottom - top, right - left) if top < bottom and left < right else None

@@ -1,0 +1,54 @@
+"""A whole frame through a look, in windows that fit a memory budget; the result does not depend on the windows.
+
+A window is rendered with the look's halo around it, and the halo is cut off again. Beyond the edge of the frame the
+mosaic is mirrored about its outermost photosite, which keeps its phase.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from crispnet.raw.bayer import PLANE_SITES
+from crispnet.raw.image import Box
+
+LEAST_ROWS, LEAST_COLUMNS = 64, 256  # packed pixels; smaller windows are mostly halo
+
+
+def windows(height: int, width: int, *, cells: int, stride: int = 1) -> Iterator[Box]:
+    """Cut a packed frame into windows of about ``cells`` packed pixels at most, whole rows where possible.
+
+    All windows but the last of each row and column have sizes that are multiples of ``stride``.
+    """
+    columns = width if width * LEAST_ROWS <= cells else max(LEAST_COLUMNS, cells // LEAST_ROWS)
+    rows = max(LEAST_ROWS, cells // columns)
+    rows, columns = (max(stride, size // stride * stride) for size in (rows, columns))
+    for top in range(0, height, rows):
+        for left in range(0, width, columns):
+            yield Box(top, left, min(rows, height - top), min(columns, width - left))
+
+
+def with_halo(packed: np.ndarray, window: Box, *, halo: int, stride: int = 1) -> np.ndarray:
+    """Cut a window out of a packed frame (4, h, w), with ``halo`` more on each side and up to the next ``stride``."""
+    height, width = packed.shape[1:]
+    rows, columns = (_padded(size, halo, stride) for size in (window.height, window.width))
+    top, left = window.top - halo, window.left - halo
+    if min(top, left) >= 0 and top + rows <= height and left + columns <= width:
+        return packed[:, top : top + rows, left : left + columns]
+    planes = []
+    for plane, (row, column) in zip(packed, PLANE_SITES, strict=True):
+        lines = _mirrored_cells(height, top, rows, row)
+        places = _mirrored_cells(width, left, columns, column)
+        planes.append(plane[np.ix_(lines, places)])
+    return np.stack(planes)
+
+
+def _padded(size: int, halo: int, stride: int) -> int:
+    return -(-(size + 2 * halo) // stride) * stride
+
+
+def _mirrored_cells(length: int, first: int, count: int, phase: int) -> np.ndarray:
+    """Give the cells of the photosites of one phase, ``count`` from ``first`` on, mirrored at the ends."""
+    sites = 2 * np.arange(first, first + count) + phase
+    period = 2 * (2 * length - 1)
+    sites = np.abs((sites + period // 2) % period - period // 2)  # a triangle wave: mirrored as often as need be
+    return sites // 2

@@ -1,0 +1,41 @@
+"""What can go wrong with somebody's file, as one family.
+
+    CrispnetError
+    ├── RawError                 the raw file
+    │   ├── UnreadableRaw        missing, empty, truncated, damaged, not a raw file at all
+    │   └── UnsupportedRaw       a healthy file of a kind that cannot be developed
+    ├── NoCameraPicture          the raw file embeds no picture of the camera's own
+    ├── LookError                a look that does not exist or cannot be used
+    └── OutputError              the result cannot be written where it was asked for
+
+A message is for the person at the keyboard and has three parts: what is wrong with *this* file, what was
+needed, what to try. Mistakes of the calling code are plain ``ValueError``s with the expected and the got value.
+"""
+
+
+class CrispnetError(Exception):
+    """Anything this package refuses; catch it to go on with the next file."""
+
+
+class RawError(CrispnetError):
+    """A raw file that cannot be developed."""
+
+
+class UnreadableRaw(RawError):
+    """The file is missing, empty, truncated, damaged, or not a raw file."""
+
+
+class UnsupportedRaw(RawError):
+    """The file is sound, but of a kind that cannot be developed (X-Trans, Foveon, monochrome, ...)."""
+
+
+class NoCameraPicture(CrispnetError):
+    """The raw file carries no picture rendered by the camera."""
+
+
+class LookError(CrispnetError):
+    """The look does not exist, or cannot be used."""
+
+
+class OutputError(CrispnetError):
+    """The result cannot be written where it was asked for."""

@@ -1,0 +1,1 @@
+"""A look: what turns packed raw values into sRGB, trained or classic."""

@@ -1,0 +1,1 @@
+"""A raw file and what it says."""

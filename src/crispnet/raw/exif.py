@@ -1,0 +1,61 @@
+"""What a raw file says about the shot: the few fields that people read, under plain names.
+
+``make``, ``model``, ``lens``, ``software``, ``artist``, ``copyright``, ``serial_number``: text.
+``iso``, ``exposure_time`` (s), ``aperture`` (f-number), ``focal_length`` (mm), ``baseline_exposure`` (EV): numbers.
+``datetime``: "YYYY:MM:DD HH:MM:SS". Fields that the file does not hold are absent.
+"""
+
+import io
+import math
+
+import rawpy
+from PIL import Image
+
+from crispnet.raw.dngtags import Tags
+
+TEXT_TAGS = {"make": 271, "model": 272, "software": 305, "artist": 315, "copyright": 33432, "serial_number": 50735}
+ISO_FULL = 65535  # what EXIF's ISOSpeedRatings holds at most; above, RecommendedExposureIndex (34866) has it
+
+
+def read_exif(decoder: rawpy.RawPy, tags: Tags) -> dict[str, object]:
+    """Collect the shooting data from the file's tags and from LibRaw."""
+    fields: dict[str, object] = {name: tags.text(code) for name, code in TEXT_TAGS.items()}
+    if not fields["make"] and not fields["model"]:
+        fields["make"], fields["model"] = _make_and_model(decoder)
+    shot = decoder.other
+    fields |= {
+        "lens": decoder.lens.model.strip() or None,
+        "iso": _positive(shot.iso_speed if shot.iso_speed < ISO_FULL else _index(tags) or shot.iso_speed),
+        "exposure_time": _positive(shot.shutter_speed),
+        "aperture": _positive(shot.aperture),
+        "focal_length": _positive(shot.focal_length),
+        "datetime": shot.timestamp.strftime("%Y:%m:%d %H:%M:%S") if shot.timestamp.year > 1970 else None,
+        "artist": fields["artist"] or shot.artist.strip() or None,
+    }
+    exposure = tags.numbers(50730, 1)  # BaselineExposure
+    fields["baseline_exposure"] = float(exposure[0]) if exposure is not None and abs(exposure[0]) <= 10 else None
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _index(tags: Tags) -> float | None:
+    exif = tags.values.get(34665)
+    index = exif.get("RecommendedExposureIndex") if isinstance(exif, dict) else None
+    return float(index) if isinstance(index, int) else None
+
+
+def _positive(value: float) -> float | None:
+    return float(value) if math.isfinite(value) and value > 0 else None
+
+
+def _make_and_model(decoder: rawpy.RawPy) -> tuple[str | None, str | None]:
+    """Ask the embedded picture: LibRaw writes the names it knows into that picture's EXIF."""
+    try:
+        preview = decoder.extract_thumb()
+        if preview.format is not rawpy.ThumbFormat.JPEG:
+            return None, None
+        exif = Image.open(io.BytesIO(bytes(preview.data)), formats=["JPEG"]).getexif()
+    except (rawpy.LibRawError, OSError, ValueError, SyntaxError):
+        return None, None
+    names = (str(exif.get(code, "")).strip("\0 ") or None for code in (271, 272))
+    make, model = names
+    return make, model
