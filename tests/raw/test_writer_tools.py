@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 import tifffile
 
-from crispnet.raw.calibration import Calibration
+from crispnet.colour import SRGB_TO_XYZ, adaptation
+from crispnet.raw.calibration import D50, D65, Calibration
 from crispnet.raw.image import CFAS, Box, RawImage
 from crispnet.raw.opcodes import FixVignetteRadial, GainMap
 from crispnet.raw.writer import write_dng
+from making import EXIF, WHITE, XYZ_TO_CAMERA, mosaiced
 
 pytestmark = pytest.mark.tools
 
@@ -28,15 +30,7 @@ COLOURS = np.array(  # linear sRGB: R, G, B, yellow, cyan, magenta, grey, dark g
     ]
 )  # fmt: skip
 GREY = 6
-SRGB_TO_XYZ = np.array(
-    [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.072175], [0.0193339, 0.119192, 0.9503041]]
-)
-D65_TO_D50 = np.array(
-    [[1.0478112, 0.0228866, -0.050127], [0.0295424, 0.9904844, -0.0170491], [-0.0092345, 0.0150436, 0.7521316]]
-)
-XYZ_TO_CAMERA = np.array([[0.9847, -0.3091, -0.0928], [-0.8485, 1.6345, 0.2225], [-0.0715, 0.0595, 0.7442]])
 BLACK = np.array([[512.25, 513.5], [511.75, 510.0]])  # nearly equal: not every program gets more than that right
-WHITE = 16383
 
 
 def scene() -> np.ndarray:
@@ -51,15 +45,9 @@ def photograph(cfa: str, offset: tuple[int, int] = (0, 0), **values: object) -> 
     to_camera = XYZ_TO_CAMERA @ SRGB_TO_XYZ
     neutral = to_camera.sum(axis=1) / to_camera.sum(axis=1)[1]
     exposed = 0.8 * scene() @ to_camera.T / to_camera.sum(axis=1)[1]
-    mosaic = np.empty(SIZE, np.uint16)
-    for site, colour in enumerate(cfa):
-        row, column = divmod(site, 2)
-        black = BLACK[row, column]
-        light = exposed[row::2, column::2, "RGB".index(colour)]
-        mosaic[row::2, column::2] = np.round(black + light * (WHITE - black)).clip(0, WHITE)
-    forward = D65_TO_D50 @ np.linalg.inv(XYZ_TO_CAMERA) @ np.diag(to_camera.sum(axis=1))
+    forward = adaptation(D65, D50) @ np.linalg.inv(XYZ_TO_CAMERA) @ np.diag(to_camera.sum(axis=1))
     return RawImage(
-        mosaic=mosaic,
+        mosaic=mosaiced(exposed, cfa=cfa, black=BLACK, white=WHITE),
         cfa=cfa,
         black=BLACK,
         white=WHITE,
@@ -84,12 +72,8 @@ def photograph_with_everything(cfa: str, offset: tuple[int, int]) -> RawImage:
             GainMap(2, True, 0, 0, *SIZE, 0, 1, 1, 1, (1.0, 1.0), (0.0, 0.0), ones),
             FixVignetteRadial(3, True, (0.0, 0.0, 0.0, 0.0, 0.0), (0.5, 0.5)),
         ),
-        exif={
-            "make": "Crispnet", "model": "Virtual One", "lens": "35mm f/2", "iso": 400.0, "exposure_time": 1 / 125,
-            "aperture": 2.8, "focal_length": 35.0, "datetime": "2024:05:06 07:08:09", "software": "test",
-            "artist": "Zoë", "copyright": "nobody", "serial_number": "12345", "baseline_exposure": 0.0,
-        },
-    )  # fmt: skip
+        exif=EXIF | {"baseline_exposure": 0.0},
+    )
 
 
 def part_of(raw: RawImage) -> RawImage:

@@ -6,6 +6,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from crispnet.errors import CrispnetError, OutputError
 
@@ -15,20 +16,44 @@ RAW_ENDINGS = frozenset(
 )
 
 
+PICTURE_ENDINGS = frozenset(".jpg .jpeg .png .tif .tiff .avif".split())
+
+
 @dataclass(frozen=True)
 class Task:
-    """One raw file and the picture to make of it."""
+    """One raw file, the picture to make of it, and the folder that the user chose for pictures."""
 
     raw: Path
     picture: Path
+    folder: Path
+
+    def make_folder(self) -> None:
+        """Make the folder for the picture.
+
+        Raises:
+            OutputError: it cannot be made, or a link leads it out of the chosen folder.
+        """
+        parent = self.picture.parent
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(
+                f"{parent} cannot be made: {error.strerror or error}. A folder for the pictures was needed. Choose "
+                "another with -o."
+            ) from error
+        if not parent.resolve().is_relative_to(self.folder.resolve()):
+            raise OutputError(
+                f"{parent} leads out of {self.folder}. Pictures go into the chosen folder alone. Remove the link, or "
+                "choose another folder with -o."
+            )
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a task: the result of the work, or why there is none."""
+    """What became of a task: facts for the user, or why there are none."""
 
     task: Task
-    result: object = None
+    facts: dict[str, Any] | None = None
     error: CrispnetError | None = None
 
 
@@ -47,6 +72,24 @@ def find_raws(inputs: Iterable[Path]) -> Iterator[tuple[Path, Path]]:
                 yield found, found.relative_to(path).parent
 
 
+def raws_in(inputs: Iterable[Path]) -> list[Path]:
+    """List the raw files that were named, and those in the folders that were named.
+
+    Raises:
+        CrispnetError: there is none.
+    """
+    return [raw for raw, _ in _some_raws(inputs)]
+
+
+def _some_raws(inputs: Iterable[Path]) -> list[tuple[Path, Path]]:
+    inputs = list(inputs)
+    raws = list(dict.fromkeys(find_raws(inputs)))
+    if not raws:
+        named = ", ".join(map(str, inputs))
+        raise CrispnetError(f"There is no raw file in {named}. Name raw files, or a folder that holds some.")
+    return raws
+
+
 def plan(inputs: Iterable[Path], output: Path | None, ending: str) -> list[Task]:
     """Decide where the picture of each raw goes.
 
@@ -57,45 +100,48 @@ def plan(inputs: Iterable[Path], output: Path | None, ending: str) -> list[Task]
         ending: of the pictures, with its dot.
 
     Raises:
+        CrispnetError: there is no raw file.
         OutputError: one picture was named for several raws.
     """
-    raws = list(dict.fromkeys(find_raws(inputs)))
+    raws = _some_raws(inputs)
     if output is not None and output.suffix.lower() in PICTURE_ENDINGS and not output.is_dir():
         if len(raws) > 1:
             raise OutputError(
                 f"{output} is one picture, but {len(raws)} raw files were given. Name a folder with -o, or give one "
                 "raw file."
             )
-        return [Task(raw, output) for raw, _ in raws]
+        return [Task(raws[0][0], output, output.parent)]
     folder = output or Path()
     wanted = [folder / below / (raw.stem + ending) for raw, below in raws]
-    shared = Counter(wanted)
-    taken: set[Path] = set()
+    shared = Counter(_folded(picture) for picture in wanted)
+    taken: set[str] = set()
     tasks = []
     for (raw, _), picture in zip(raws, wanted, strict=True):
-        own = picture if shared[picture] == 1 else picture.with_name(raw.name + ending)  # a.cr2 beside a.dng
-        tasks.append(Task(raw, _untaken(own, taken)))
+        own = picture if shared[_folded(picture)] == 1 else picture.with_name(raw.name + ending)  # a.cr2 beside a.dng
+        tasks.append(Task(raw, _untaken(own, taken), folder))
     return tasks
 
 
-PICTURE_ENDINGS = frozenset((".jpg", ".jpeg", ".png", ".tif", ".tiff", ".avif"))
+def _folded(picture: Path) -> str:
+    """Give what two names share that some disks take for one."""
+    return str(picture).casefold()
 
 
-def _untaken(picture: Path, taken: set[Path]) -> Path:
+def _untaken(picture: Path, taken: set[str]) -> Path:
     """Number a name that another raw of this batch already has."""
     candidate, number = picture, 2
-    while candidate in taken:
+    while _folded(candidate) in taken:
         candidate, number = picture.with_name(f"{picture.stem}-{number}{picture.suffix}"), number + 1
-    taken.add(candidate)
+    taken.add(_folded(candidate))
     return candidate
 
 
-def run(tasks: Iterable[Task], work: Callable[[Task], object], *, jobs: int) -> Iterator[Outcome]:
+def run(tasks: Iterable[Task], work: Callable[[Task], dict[str, Any]], *, jobs: int) -> Iterator[Outcome]:
     """Do the work of each task, ``jobs`` at a time, and give the outcomes as they come; a failure stops no other."""
 
     def outcome(task: Task) -> Outcome:
         try:
-            return Outcome(task, result=work(task))
+            return Outcome(task, facts=work(task))
         except CrispnetError as error:
             return Outcome(task, error=error)
 

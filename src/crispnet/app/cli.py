@@ -4,21 +4,16 @@ Results go to standard output, progress and complaints to standard error. Exit c
 named, the others done; 2 usage; 3 nothing could be done.
 """
 
+import json as json_format
 import re
-import sys
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
 from crispnet.errors import CrispnetError
 from crispnet.version import VERSION
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from crispnet.raw.image import RawImage
 
 SOME_FAILED, NOTHING_DONE = 1, 3
 UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
@@ -29,11 +24,12 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help needs no rich, which takes longer to import than all the rest
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
-class Format(str, Enum):
+class Format(StrEnum):
     """Formats of a picture."""
 
     jpeg = "jpeg"
@@ -65,6 +61,7 @@ def _options(
 
 
 def _memory(text: str) -> int:
+    """Read an amount of memory, such as 2GB or 800M, in bytes."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]?)i?b?", text.strip().lower())
     if not found:
         raise typer.BadParameter(f"{text!r} is no amount of memory; 2GB or 800MB would be.")
@@ -72,62 +69,151 @@ def _memory(text: str) -> int:
 
 
 def _white_balance(text: str) -> str:
-    number = r"\d+(\.\d+)?"
-    if not re.fullmatch(rf"as-shot|{number}k?|{number},{number},{number}", text.strip().lower()):
-        raise typer.BadParameter(
-            f"{text!r} is none of: as-shot, a temperature such as 5200, multipliers such as 2.0,1,1.6."
-        )
-    return text.strip().lower()
+    number = r"\d+(?:\.\d+)?"
+    text = text.strip().lower()
+    if text == "as-shot":
+        return text
+    if re.fullmatch(f"{number}k?", text) and 1700 <= float(text.rstrip("k")) <= 25000:
+        return text
+    if re.fullmatch(f"{number},{number},{number}", text) and all(0.05 <= float(part) <= 20 for part in text.split(",")):
+        return text
+    raise typer.BadParameter(
+        f"{text!r} is none of: as-shot; a temperature from 1700 to 25000, such as 5200; multipliers R,G,B, such as "
+        "2,1,1.6."
+    )
+
+
+def _depth(value: int | None) -> int | None:
+    if value not in (None, 8, 16):
+        raise typer.BadParameter(f"{value} bits are neither 8 nor 16.")
+    return value
+
+
+def _complain(error: object) -> None:
+    typer.echo(f"crispnet: {error}", err=True)
+
+
+def _give_up(error: CrispnetError) -> NoReturn:
+    _complain(error)
+    raise typer.Exit(NOTHING_DONE)
 
 
 Raws = Annotated[
     list[Path], typer.Argument(metavar="RAW...", help="Raw files, and folders of them.", show_default=False)
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per line instead of text.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object per line.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace pictures that exist. Raws are never touched.")]
 
 
 @app.command()
 def develop(
     raws: Raws,
     output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="The picture, or a folder for the pictures [default: this folder]."),
+        Path | None, typer.Option("--output", "-o", help="The picture, or a folder for pictures; else this folder.")
     ] = None,
-    look: Annotated[str, typer.Option(help="A look; `crispnet looks` lists them.")] = "plain",
+    look: Annotated[str, typer.Option(metavar="NAME", help="A look; `crispnet looks` lists them.")] = "plain",
     white_balance: Annotated[
         str,
         typer.Option(metavar="as-shot|KELVIN|R,G,B", callback=_white_balance, help="The light to make neutral."),
     ] = "as-shot",
     exposure: Annotated[float, typer.Option(metavar="EV", min=-5, max=5, help="Brighter or darker, in stops.")] = 0.0,
     format: Annotated[  # noqa: A002 - the word a photographer would use
-        Format | None, typer.Option(help="Kind of picture [default: as OUTPUT's ending says, else jpeg].")
+        Format | None, typer.Option(help="Kind of picture; else what OUTPUT ends in, else jpeg.", show_default=False)
     ] = None,
     depth: Annotated[
-        int | None, typer.Option(help="Bits per colour: 8 or 16 [default: 16 for TIFF, else 8].", min=8, max=16)
+        int | None,
+        typer.Option(metavar="8|16", callback=_depth, help="Bits per colour; else 16 for TIFF, 8 for others."),
     ] = None,
     quality: Annotated[int, typer.Option(min=1, max=100, help="Of JPEG and AVIF.")] = 95,
     max_memory: Annotated[
-        str, typer.Option(help="Memory to stay within.", callback=lambda text: _memory(text) and text)
-    ] = "2GB",
+        int, typer.Option(metavar="AMOUNT", parser=_memory, help="Memory to stay within, where the frame allows.")
+    ] = "2GB",  # type: ignore[assignment]  # typer parses the default too
     jobs: Annotated[int, typer.Option(min=1, max=64, help="Photographs at a time.")] = 1,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace pictures that exist. Raws are never touched.")
-    ] = False,
+    overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
     """Develop raw files into pictures."""
     from crispnet.app import batch, developing
+    from crispnet.look.shelf import load_look
 
-    wish = developing.Wish(
-        look, white_balance, exposure, format and format.value, depth, quality, _memory(max_memory), overwrite
-    )
     try:
         tasks = batch.plan(raws, output, ENDINGS[format or Format.jpeg])
-        if not tasks:
-            raise CrispnetError(
-                f"There is no raw file in {', '.join(map(str, raws))}. Name raw files, or a folder that holds some."
-            )
-        developing.check(wish, tasks, output)
+        wish = developing.Wish(
+            load_look(look), white_balance, exposure, format, depth, quality, max_memory // jobs, overwrite
+        )
+        wish.check(tasks)
     except CrispnetError as error:
         _give_up(error)
-    raise typer.Exit(developing.develop_all(tasks, wish, jobs=jobs, as_json=json))
+    if developing.develop_all(tasks, wish, jobs=jobs, as_json=json):
+        raise typer.Exit(SOME_FAILED)
+
+
+@app.command()
+def inspect(raws: Raws, json: Json = False) -> None:
+    """Say every value that a raw file holds, and where each came from."""
+    from crispnet.app import batch, inspecting
+    from crispnet.raw.reader import open_raw
+
+    failed = False
+    try:
+        found = batch.raws_in(raws)
+    except CrispnetError as error:
+        _give_up(error)
+    for path in found:
+        try:
+            raw = open_raw(path)
+        except CrispnetError as error:
+            failed = True
+            _complain(error)
+            if json:
+                typer.echo(json_format.dumps({"raw": str(path), "error": str(error)}))
+            continue
+        if json:
+            typer.echo(json_format.dumps({"raw": str(path), "values": inspecting.facts(raw), "notes": raw.notes}))
+        else:
+            inspecting.show(raw)
+    if failed:
+        raise typer.Exit(SOME_FAILED)
+
+
+@app.command()
+def preview(
+    raws: Raws,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The picture (JPEG), or a folder; else this folder.")
+    ] = None,
+    overwrite: Overwrite = False,
+    json: Json = False,
+) -> None:
+    """Take the camera's own picture out of raw files, upright and in sRGB."""
+    from crispnet.app import batch, previewing
+
+    try:
+        tasks = batch.plan(raws, output, "-camera.jpg")
+    except CrispnetError as error:
+        _give_up(error)
+    if previewing.preview_all(tasks, overwrite=overwrite, as_json=json):
+        raise typer.Exit(SOME_FAILED)
+
+
+@app.command()
+def looks(
+    name: Annotated[str | None, typer.Argument(help="Show the card of this look.", show_default=False)] = None,
+    json: Json = False,
+) -> None:
+    """List the looks at hand, or show the card of one."""
+    from crispnet.look.shelf import SHIPPED, load_look
+
+    try:
+        chosen = [load_look(each) for each in ([name] if name else SHIPPED)]
+    except CrispnetError as error:
+        _give_up(error)
+    for look in chosen:
+        card = {"name": look.name, "version": look.version, **look.card}
+        if json:
+            typer.echo(json_format.dumps(card))
+        elif name:
+            width = max(map(len, card))
+            typer.echo("\n".join(f"{field:<{width}}  {value}" for field, value in card.items()))
+        else:
+            typer.echo(f"{look.name:<12}{card['summary']}")

@@ -1,24 +1,20 @@
-"""What ``crispnet develop`` does with each raw, and what it says about it."""
+"""What ``crispnet develop`` does with each raw."""
 
-import json
 import shutil
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
-from rich.text import Text
 
 from crispnet.app import batch
+from crispnet.app.reporting import report
 from crispnet.darkroom.exif import ExifTool
-from crispnet.darkroom.output import check_destination, save
+from crispnet.darkroom.output import DEPTHS, ENDINGS
 from crispnet.darkroom.photo import develop
 from crispnet.errors import OutputError
+from crispnet.files import check_destination
 from crispnet.look.contract import Look
 from crispnet.raw.calibration import white_balance_at
 from crispnet.raw.image import RawImage
@@ -38,42 +34,49 @@ class Wish:
     max_memory: int
     overwrite: bool
 
+    def check(self, tasks: list[batch.Task]) -> None:
+        """Refuse what no picture of this format can hold, before any work is done.
+
+        Raises:
+            OutputError: the format has no such depth.
+        """
+        for task in tasks:
+            kind = self.kind(task)
+            if self.depth is not None and self.depth not in DEPTHS[kind]:
+                raise OutputError(
+                    f"{task.picture} cannot have {self.depth} bits per colour: {kind} has {DEPTHS[kind][0]}. Choose "
+                    "another --format or --depth."
+                )
+
+    def kind(self, task: batch.Task) -> str:
+        """Give the format of a task's picture."""
+        return str(self.format or ENDINGS[task.picture.suffix.lower()])
+
 
 def develop_all(tasks: list[batch.Task], wish: Wish, *, jobs: int, as_json: bool) -> int:
     """Develop every raw, say what became of each, and return how many failed."""
-    failed = 0
-    with _exiftool() as exiftool, _progress(len(tasks)) as (say, complain, advance):
+    with ExifTool() if shutil.which("exiftool") else nullcontext() as exiftool:
 
-        def work(task: batch.Task) -> dict[str, object]:
-            return _develop_one(task, wish, share=wish.max_memory // jobs, exiftool=exiftool)
+        def work(task: batch.Task) -> dict[str, Any]:
+            return _develop_one(task, wish, exiftool)
 
-        for outcome in batch.run(tasks, work, jobs=jobs):
-            advance()
-            if outcome.error is not None:
-                failed += 1
-                complain(f"crispnet: {outcome.error}")
-                if as_json:
-                    say(json.dumps({"raw": str(outcome.task.raw), "error": str(outcome.error)}))
-                continue
-            for note in outcome.result["notes"]:
-                complain(f"{outcome.task.raw}: {note}")
-            say(json.dumps(outcome.result) if as_json else str(outcome.result["picture"]))
-    return failed
+        outcomes = batch.run(tasks, work, jobs=jobs)
+        return report(outcomes, count=len(tasks), doing="developing", as_json=as_json)
 
 
-def _develop_one(task: batch.Task, wish: Wish, *, share: int, exiftool: ExifTool | None) -> dict[str, object]:
+def _develop_one(task: batch.Task, wish: Wish, exiftool: ExifTool | None) -> dict[str, Any]:
     started = time.perf_counter()
-    picture = task.picture
-    _make_folder(task)
-    check_destination(picture, raw=task.raw, overwrite=wish.overwrite)
+    task.make_folder()
+    check_destination(task.picture, raw=task.raw, overwrite=wish.overwrite)
     raw = open_raw(task.raw)
+    depth = wish.depth or DEPTHS[wish.kind(task)][0]
     balance = _multipliers(wish.white_balance, raw)
-    depth = wish.depth or (16 if picture.suffix.lower() in (".tif", ".tiff") or wish.format == "tiff" else 8)
-    photo = develop(raw, wish.look, white_balance=balance, exposure=wish.exposure, depth=depth, max_memory=share)
-    save(
-        photo,
-        picture,
-        format=wish.format,
+    photo = develop(
+        raw, wish.look, white_balance=balance, exposure=wish.exposure, depth=depth, max_memory=wish.max_memory
+    )
+    photo.save(
+        task.picture,
+        format=wish.kind(task),
         depth=depth,
         quality=wish.quality,
         overwrite=wish.overwrite,
@@ -81,33 +84,17 @@ def _develop_one(task: batch.Task, wish: Wish, *, share: int, exiftool: ExifTool
     )
     height, width = raw.upright_size
     return {
-        "raw": str(task.raw),
-        "picture": str(picture),
+        "picture": str(task.picture),
         "look": photo.look,
         "width": width,
         "height": height,
         "seconds": round(time.perf_counter() - started, 3),
-        "notes": list(photo.notes),
+        "notes": photo.notes,
     }
 
 
-def _make_folder(task: batch.Task) -> None:
-    """Make the folder for a picture, and refuse one that a link leads out of the folder the user chose."""
-    folder = task.picture.parent
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"{folder} cannot be made: {error.strerror or error}. A folder for the pictures was needed. Choose another with -o."
-        ) from error
-    if not folder.resolve().is_relative_to(task.folder.resolve()):
-        raise OutputError(
-            f"{folder} leads out of {task.folder} through a link. Remove the link, or choose another folder with -o."
-        )
-
-
 def _multipliers(white_balance: str, raw: RawImage) -> np.ndarray | None:
-    """Turn the wish (as-shot, a temperature, or R,G,B) into multipliers for this camera; None for as shot."""
+    """Turn as-shot, a temperature, or R,G,B into multipliers for this camera; None for as shot."""
     if white_balance == "as-shot":
         return None
     values = [float(value) for value in white_balance.rstrip("k").split(",")]
@@ -115,38 +102,3 @@ def _multipliers(white_balance: str, raw: RawImage) -> np.ndarray | None:
         return white_balance_at(raw.calibrations, values[0])
     red, green, blue = values
     return np.array([red, green, blue, green]) / green
-
-
-@contextmanager
-def _exiftool() -> Iterator[ExifTool | None]:
-    """Run one exiftool for the whole batch, where it is installed."""
-    with ExifTool() if shutil.which("exiftool") else nullcontext() as exiftool:
-        yield exiftool
-
-
-Say = Callable[[str], None]
-
-
-@contextmanager
-def _progress(count: int) -> Iterator[tuple[Say, Say, Callable[[], None]]]:
-    """Show a bar on a terminal if there is more than one photograph; give ways to say, to complain and to advance."""
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
-
-    def complain(text: str) -> None:
-        console.print(text, markup=False)
-
-    if count == 1 or not console.is_terminal:
-        yield print, complain, lambda: None
-        return
-    columns = (TextColumn("developing"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
-    with Progress(*columns, console=console, redirect_stdout=False, redirect_stderr=False) as bar:
-        task = bar.add_task("", total=count)
-        # On a terminal the results have to go through the bar, which would else be torn.
-        yield complain if sys.stdout.isatty() else print, complain, lambda: bar.advance(task)
-
-
-class _Rate(ProgressColumn):
-    """Photographs per minute."""
-
-    def render(self, task: Task) -> Text:
-        return Text(f"{task.speed * 60:.0f}/min" if task.speed else "", style="progress.data.speed")

@@ -1,8 +1,11 @@
 """What ``crispnet inspect`` says about a raw file: every value, and where it came from."""
 
-import math
+from typing import Any
 
 import numpy as np
+from rich import box
+from rich.console import Console
+from rich.table import Table
 
 from crispnet.raw.calibration import kelvin_of
 from crispnet.raw.image import Box, RawImage
@@ -20,10 +23,10 @@ ORIENTATIONS = {
 }
 
 
-def facts(raw: RawImage) -> dict[str, dict[str, object]]:
+def facts(raw: RawImage) -> dict[str, dict[str, Any]]:
     """List what was read, as JSON values: name → value and source."""
     height, width = raw.mosaic.shape
-    values: dict[str, object] = {
+    values: dict[str, Any] = {
         "mosaic": {"width": width, "height": height},
         "cfa": raw.cfa,
         "black": raw.black.tolist(),
@@ -61,9 +64,17 @@ def facts(raw: RawImage) -> dict[str, dict[str, object]]:
     }
 
 
-def table(raw: RawImage) -> list[tuple[str, str, str]]:
-    """List what was read in words: name, value, source."""
-    return [(name, _in_words(name, fact["value"], raw), str(fact["source"])) for name, fact in facts(raw).items()]
+def show(raw: RawImage) -> None:
+    """Print what was read, in words: name, value, source; then what a user should know."""
+    table = Table(title=str(raw.path), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading, style in (("value", "bold"), ("", ""), ("from", "dim")):
+        table.add_column(heading, style=style, overflow="fold")
+    for name, fact in facts(raw).items():
+        table.add_row(name.replace("_", " "), _in_words(name, fact["value"], raw), str(fact["source"]))
+    console = Console(highlight=False)
+    console.print(table)
+    for note in raw.notes:
+        console.print(f"Note: {note}", markup=False)
 
 
 def opcode_name(opcode: Opcode) -> str:
@@ -75,28 +86,27 @@ def _box(box: Box) -> dict[str, int]:
     return {"top": box.top, "left": box.left, "width": box.width, "height": box.height}
 
 
-def _in_words(name: str, value: object, raw: RawImage) -> str:
+def _in_words(name: str, value: Any, raw: RawImage) -> str:
     if value is None or value == []:
         return "-"
     if name in ("mosaic", "stored_size"):
-        return "{width} x {height}".format(**value)
+        return f"{value['width']} x {value['height']}"
     if name in ("active_area", "crop"):
-        return "{width} x {height} at {left}, {top}".format(**value)
+        return f"{value['width']} x {value['height']} at {value['left']}, {value['top']}"
     if name == "orientation":
         return f"{value} ({ORIENTATIONS[value]})"
     if name == "calibrations":
-        return "; ".join(f"{known.light}: {_numbers(known.xyz_to_camera)}" for known in raw.calibrations)
+        return "\n".join(f"{known.light}:\n{_numbers(known.xyz_to_camera)}" for known in raw.calibrations)
     if name == "exif.exposure_time":
         return f"1/{1 / value:.0f} s" if value < 0.5 else f"{value:g} s"
     if name in ("black_rows", "black_columns"):
         return f"{len(value)} values, {min(value):g} to {max(value):g}"
     if name == "opcodes":
-        return ", ".join(value)
+        return "\n".join(value)
     return _numbers(np.array(value)) if isinstance(value, list | float) else str(value)
 
 
 def _numbers(values: np.ndarray) -> str:
     if values.ndim > 1:
-        return " / ".join(_numbers(row) for row in values)
-    digits = 4 if values.size and math.isfinite(np.abs(values).max()) and np.abs(values).max() >= 1e-3 else 3
-    return " ".join(f"{value:.{digits}g}" for value in np.atleast_1d(values))
+        return "\n".join(_numbers(row) for row in values)
+    return "  ".join(f"{value:.5g}" for value in np.atleast_1d(values))

@@ -2,7 +2,6 @@
 
 The block is written with every picture; ``ExifTool`` then adds what only exiftool can read (GPS, maker notes,
 captions, ...). Left behind is what describes the raw's own pixels: its orientation, size, previews, colour tags.
-Tag numbers: TIFF 6.0 and EXIF 2.32.
 """
 
 import contextlib
@@ -12,7 +11,6 @@ import queue
 import re
 import secrets
 import shutil
-import struct
 import subprocess
 import threading
 import time
@@ -20,11 +18,12 @@ from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Self
+
+from crispnet.raw.tiff import Directory, long, rational, short, text, undefined
 
 LONGEST_TEXT = 500  # characters; a JPEG has room for 64 KiB of EXIF in all
 OLDEST = (12, 24)  # exiftools before this one run code that a picture may hide (CVE-2021-22204)
-ORIENTATION, EXIF_DIRECTORY = 274, 34665
 PATTERN = re.compile(r"%[-+]?\d*[.:]?\d*[lu]?[dDfFeEtgso]")  # what exiftool replaces in a source's name
 RESULT = "-exif"  # how the file that exiftool writes is told from the one it reads
 
@@ -47,22 +46,7 @@ COPIED = (
 )
 
 
-class Field(NamedTuple):
-    """One TIFF value: the number of its type, how many there are, and their bytes (little-endian)."""
-
-    kind: int
-    number: int
-    content: bytes
-
-
-class Description(NamedTuple):
-    """A picture's metadata as TIFF fields by tag number: those of the first directory and those of the EXIF one."""
-
-    camera: dict[int, Field]
-    shot: dict[int, Field]
-
-
-def describe(exif: Mapping[str, object], *, software: str, size: tuple[int, int]) -> Description:
+def describe(exif: Mapping[str, object], *, software: str, size: tuple[int, int]) -> Directory:
     """Put shooting data into the EXIF fields of an upright sRGB picture.
 
     Args:
@@ -70,28 +54,38 @@ def describe(exif: Mapping[str, object], *, software: str, size: tuple[int, int]
         software: the program and the look that made the picture.
         size: (height, width) of the picture as it stands upright.
     """
-    texts = {tag: str(exif.get(key) or "") for tag, key in {271: "make", 272: "model", 315: "artist"}.items()}
-    texts |= {305: software, 33432: str(exif.get("copyright") or "")}
-    camera = {tag: text(value) for tag, value in texts.items() if value} | {ORIENTATION: short(1)}
-    camera |= {282: _rational(72), 283: _rational(72), 296: short(2)}  # EXIF wants a resolution: its default, per inch
-    shot = {
-        36864: Field(7, 4, b"0232"),  # ExifVersion
-        40960: Field(7, 4, b"0100"),  # FlashpixVersion, which EXIF wants
-        40961: short(1),  # ColorSpace: sRGB
-        40962: long(size[1]),
-        40963: long(size[0]),
+    camera = _texts(exif, {"Make": "make", "Model": "model", "Artist": "artist", "Copyright": "copyright"})
+    shot: Directory = {
+        "ExifVersion": undefined(b"0232"),
+        "FlashpixVersion": undefined(b"0100"),  # EXIF wants it
+        "ColorSpace": short(1),  # sRGB
+        "PixelXDimension": long(size[1]),
+        "PixelYDimension": long(size[0]),
     }
-    shot |= {tag: text(str(exif[key])) for tag, key in {36867: "datetime", 42036: "lens"}.items() if exif.get(key)}
-    return Description(camera, shot | _exposure(exif))
+    shot |= _texts(exif, {"DateTimeOriginal": "datetime", "LensModel": "lens"}) | _exposure(exif)
+    return camera | {
+        "Software": text(software),
+        "Orientation": short(1),
+        # EXIF wants a resolution: its default, per inch.
+        "XResolution": rational(72),
+        "YResolution": rational(72),
+        "ResolutionUnit": short(2),
+        "ExifTag": [shot],
+    }
 
 
-def _exposure(exif: Mapping[str, object]) -> dict[int, Field]:
-    keys = {33434: "exposure_time", 33437: "aperture", 37386: "focal_length"}
+def _texts(exif: Mapping[str, object], keys: Mapping[str, str]) -> Directory:
+    return {tag: text(str(exif[key])[:LONGEST_TEXT]) for tag, key in keys.items() if exif.get(key)}
+
+
+def _exposure(exif: Mapping[str, object]) -> Directory:
+    keys = {"ExposureTime": "exposure_time", "FNumber": "aperture", "FocalLength": "focal_length"}
     numbers = {tag: _positive(exif.get(key)) for tag, key in keys.items()}
-    fields = {tag: _rational(number) for tag, number in numbers.items() if number}
+    fields: Directory = {tag: rational(_as_said(number)) for tag, number in numbers.items() if number}
     if iso := round(_positive(exif.get("iso")) or 0):
-        fields[34855] = short(min(iso, 65535))  # EXIF 2.3: saturated, with the number in a second tag
-        fields |= {34864: short(2), 34866: long(iso)} if iso >= 65535 else {}
+        fields["PhotographicSensitivity"] = short(min(iso, 65535))  # EXIF 2.3: the number itself in a second tag
+        if iso >= 65535:
+            fields |= {"SensitivityType": short(2), "RecommendedExposureIndex": long(iso)}
     return fields
 
 
@@ -100,46 +94,11 @@ def _positive(value: object) -> float | None:
     return float(value) if sane else None  # type: ignore[arg-type]
 
 
-def _rational(value: float) -> Field:
+def _as_said(value: float) -> float:
+    """Give the value that a photographer would say."""
     # LibRaw's 0.004166667 s is the camera's 1/240; other values are short decimals.
     unit = Fraction(1, max(1, round(1 / value)))
-    fraction = unit if abs(value / unit - 1) < 0.002 else Fraction(value).limit_denominator(100)
-    return Field(5, 1, struct.pack("<II", *fraction.as_integer_ratio()))
-
-
-def text(value: str) -> Field:
-    """Encode text for TIFF: EXIF says ASCII, but cameras and programs write and read UTF-8."""
-    content = value.replace("\0", "")[:LONGEST_TEXT].encode(errors="replace") + b"\0"
-    return Field(2, len(content), content)
-
-
-def short(*values: int) -> Field:
-    """Encode 16-bit numbers for TIFF."""
-    return Field(3, len(values), struct.pack(f"<{len(values)}H", *values))
-
-
-def long(*values: int) -> Field:
-    """Encode 32-bit numbers for TIFF."""
-    return Field(4, len(values), struct.pack(f"<{len(values)}I", *values))
-
-
-def lay_out(description: Description) -> bytes:
-    """Lay out a TIFF header and both directories; its length is even and depends on the sizes of values alone."""
-    first = _directory(description.camera | {EXIF_DIRECTORY: long(0)}, 8)
-    camera = description.camera | {EXIF_DIRECTORY: long(8 + len(first))}
-    return b"II*\0\x08\0\0\0" + _directory(camera, 8) + _directory(description.shot, 8 + len(first))
-
-
-def _directory(fields: Mapping[int, Field], offset: int) -> bytes:
-    """Lay out a TIFF directory that will stand at ``offset``, with its longer values behind it."""
-    behind = offset + 2 + 12 * len(fields) + 4
-    entries, values = b"", b""
-    for tag, (kind, count, content) in sorted(fields.items()):
-        pointer = struct.pack("<I", behind + len(values)) if len(content) > 4 else content.ljust(4, b"\0")
-        entries += struct.pack("<HHI", tag, kind, count) + pointer
-        if len(content) > 4:
-            values += content + bytes(len(content) % 2)
-    return struct.pack("<H", len(fields)) + entries + bytes(4) + values
+    return float(unit if abs(value / unit - 1) < 0.002 else Fraction(value).limit_denominator(100))
 
 
 class ExifToolError(Exception):

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from crispnet.darkroom.lens import straighten
-from crispnet.darkroom.output import QUANTISED, quantise, quantise_into, save
+from crispnet.darkroom.output import save
+from crispnet.darkroom.quantise import QUANTISED, quantise, quantise_into
 from crispnet.darkroom.tiling import windows, with_halo
 from crispnet.look.contract import Look, Metadata
 from crispnet.look.shelf import load_look
@@ -91,7 +92,7 @@ def _render(
     packed: np.ndarray, look: Look, scene: object, region: Box, *, depth: int | None, budget: int
 ) -> np.ndarray:
     """Render the ``region`` (in photosites of the packed frame) window by window."""
-    pixels = np.empty((region.height, region.width, 3), np.float32 if depth is None else QUANTISED[depth])
+    pixels = np.empty((region.height, region.width, 3), QUANTISED[depth])
     free = budget - 2 * packed.nbytes - pixels.nbytes  # the mosaic and its copies are as large as half of packed
     cells = min(max(free // look.bytes_per_cell, LEAST_CELLS), look.cells_at_once)
     for window in windows(*packed.shape[1:], cells=cells, stride=look.stride):

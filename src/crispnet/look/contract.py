@@ -11,6 +11,7 @@ house (see ``docs/conventions.md``):
 - result: (b, 3, 2h, 2w) float32, sRGB-encoded, nominally in [0, 1], not clipped.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -49,6 +50,7 @@ class Look(Protocol):
     Attributes:
         name: what users call it.
         version: of its numbers, not of the software.
+        card: what a user should know: a ``summary``, what it learned from, its licence, its figures.
         stride: heights and widths of ``packed`` must be multiples of it.
         halo: packed pixels at each edge of a window whose result depends on what lies beyond the window.
         cells_at_once: packed pixels of the window it renders most efficiently.
@@ -57,6 +59,7 @@ class Look(Protocol):
 
     name: str
     version: str
+    card: Mapping[str, str]
     stride: int
     halo: int
     bytes_per_cell: int

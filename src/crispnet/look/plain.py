@@ -4,8 +4,10 @@ It has no weights, and is what a trained look has to beat. Its two calls are tho
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
+from types import MappingProxyType
 
 import numpy as np
 
@@ -44,6 +46,14 @@ class PlainLook:
 
     name = "plain"
     version = "1"
+    card: Mapping[str, str] = MappingProxyType(
+        {
+            "summary": "The classic ISP: no camera's own colours, but correct ones.",
+            "learned from": "nothing: balance, demosaic, highlights, the file's camera matrix, metering, filmic curve",
+            "cameras": "any Bayer raw",
+            "licence": "Apache-2.0",
+        }
+    )
     stride = 1
     halo = MARGIN
     bytes_per_cell = 12 * 4

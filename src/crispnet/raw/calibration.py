@@ -4,7 +4,7 @@ Follows "Mapping Camera Color Space to CIE XYZ Space" of the DNG 1.7 specificati
 linear R, G, B; *balanced* ones have been multiplied by the white balance, so that a neutral is (1, 1, 1).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -27,6 +27,10 @@ LIGHT_NAMES = {
     1: "daylight", 2: "fluorescent", 3: "tungsten", 4: "flash", 17: "light A", 18: "light B", 19: "light C",
     20: "D55", 21: "D65", 22: "D75", 23: "D50", 24: "studio tungsten",
 }  # fmt: skip
+# Rows that are positive for the X, Y, Z of any light: those between deep blue, candle, green and magenta.
+LIGHTS = np.array([[1, -1 / 2, 0], [-1 / 2, 1, 0], [0, -1 / 15, 1], [0.7, 0.7, -0.3]])
+DARKEST_SHARE = 1e-3  # of a neutral's brightest colour
+WORST_CONDITION = 1e4  # of a matrix: beyond, rounding in the file becomes colour
 D65 = xy_to_xyz(np.array(D65_XY))
 D50 = xy_to_xyz(np.array(D50_XY))
 
@@ -57,9 +61,42 @@ class Calibration:
         return LIGHT_NAMES.get(self.illuminant, f"light {self.illuminant}")
 
 
+def believable(calibrations: tuple[Calibration, ...]) -> tuple[Calibration, ...]:
+    """Leave out the calibrations that no camera has.
+
+    A matrix must be invertible and make its own light and D50 positive in all three colours; a forward matrix must make
+    (1, 1, 1) roughly D50, else the calibration goes on without it. If something between two of them cannot be
+    inverted, only the first is kept.
+    """
+    known = tuple(
+        calibration if _goes_to_d50(calibration.balanced_to_d50) else replace(calibration, balanced_to_d50=None)
+        for calibration in calibrations
+        if _sees(calibration)
+    )
+    between = [xyz_to_camera(known, 1 / mired) for mired in np.linspace(1 / 2000, 1 / 10000, 65) if len(known) > 1]
+    return known if all(_is_invertible(matrix) for matrix in between) else known[:1]
+
+
+def _sees(calibration: Calibration) -> bool:
+    matrix = calibration.xyz_to_camera
+    own_light = xy_to_xyz(kelvin_to_xy(calibration.kelvin))
+    return _is_invertible(matrix) and bool(min(*(matrix @ own_light), *(matrix @ D50)) > 0)
+
+
+def _goes_to_d50(forward: np.ndarray | None) -> bool:
+    return forward is None or bool(np.isfinite(forward).all() and np.abs(forward.sum(axis=1) - D50).max() < 0.25)
+
+
+def _is_invertible(matrix: np.ndarray) -> bool:
+    """Say whether a 3x3 has an inverse that does not blow up rounding, and entries of a size that one expects."""
+    return bool(np.isfinite(matrix).all() and np.abs(matrix).max() < 100 and np.linalg.cond(matrix) < WORST_CONDITION)
+
+
 def neutral_of(calibrations: tuple[Calibration, ...], xy: np.ndarray) -> np.ndarray:
     """Give the camera's R, G, B of a neutral under a light of chromaticity ``xy``, with G = 1 (DNG AsShotNeutral)."""
     camera = xyz_to_camera(calibrations, float(xy_to_kelvin(xy))) @ xy_to_xyz(xy)
+    # A matrix goes wrong far from the lights it was measured under; a photosite still counts no negative light.
+    camera = np.maximum(camera, DARKEST_SHARE * np.abs(camera).max())
     return camera / camera[1]
 
 
@@ -67,15 +104,26 @@ def light_of(calibrations: tuple[Calibration, ...], neutral: np.ndarray) -> np.n
     """Give the chromaticity of the light under which the camera records ``neutral`` for a neutral.
 
     The matrix depends on the light and the light on the matrix, so the two are found in turn, as the DNG
-    specification does; where they go round in a circle, the mean of the last two is taken.
+    specification does; where they go round in a circle, the mean of the last two is taken. Where no light can
+    have that chromaticity (a white balance set for effect), it is the last possible one on the way there from D50.
     """
     xy = np.array(D50_XY)
     for _ in range(30):
-        found = xyz_to_xy(np.linalg.solve(xyz_to_camera(calibrations, float(xy_to_kelvin(xy))), neutral))
+        xyz = np.linalg.solve(xyz_to_camera(calibrations, float(xy_to_kelvin(xy))), neutral)
+        found = xyz_to_xy(_possible_light(xyz))
         if np.abs(found - xy).sum() < 1e-7:
             return found
         before, xy = xy, found
     return (before + xy) / 2
+
+
+def _possible_light(xyz: np.ndarray) -> np.ndarray:
+    """Move a colour towards D50 of the same sum until a light could have it."""
+    total = np.abs(xyz).sum()
+    point, white = xyz / total, D50 / D50.sum()
+    inside, wanted = LIGHTS @ white, LIGHTS @ point
+    ways = inside[wanted < 0] / (inside - wanted)[wanted < 0]
+    return white + min(1.0, *ways) * (point - white) if len(ways) else point
 
 
 def white_balance_at(calibrations: tuple[Calibration, ...], kelvin: float) -> np.ndarray:
@@ -95,14 +143,14 @@ def balanced_to_xyz(calibrations: tuple[Calibration, ...], white_balance: np.nda
     A camera nobody has measured (no calibrations) is taken to see in sRGB.
     """
     calibrations = calibrations or (SRGB_CAMERA,)
-    neutral = 1 / white_balance[:3]
-    xy = light_of(calibrations, neutral)
+    xy = light_of(calibrations, 1 / white_balance[:3])
     kelvin = float(xy_to_kelvin(xy))
     to_d50 = [known.balanced_to_d50 for known in calibrations if known.balanced_to_d50 is not None]
     if len(to_d50) == len(calibrations):
         forward = _between(calibrations, kelvin, to_d50)
         return _white_kept(adaptation(D50, D65) @ forward)
-    to_xyz = np.linalg.inv(xyz_to_camera(calibrations, kelvin)) @ np.diag(neutral)
+    # The neutral of that light, not the one given: they differ where no light has the one given.
+    to_xyz = np.linalg.inv(xyz_to_camera(calibrations, kelvin)) @ np.diag(neutral_of(calibrations, xy))
     return _white_kept(adaptation(xy_to_xyz(xy), D65) @ to_xyz)
 
 

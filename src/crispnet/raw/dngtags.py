@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from crispnet.raw.calibration import Calibration
+from crispnet.raw.calibration import Calibration, believable
 from crispnet.raw.opcodes import Opcode, parse
 
 CFA, LINEAR_RAW = 32803, 34892  # PhotometricInterpretation (262)
 JPEG_XL, VC5, LOSSY_JPEG = 52546, 9, 34892  # Compression (259)
+LARGEST_ENTRY = 100.0  # of a matrix or a gain
 MOST_VALUES = 1 << 18  # no tag read here is longer in any camera's file
 OPCODE_LISTS = {1: 51008, 2: 51009, 3: 51022}
 CALIBRATION_TAGS = (  # CalibrationIlluminant, ColorMatrix, CameraCalibration, ForwardMatrix of each light
@@ -35,6 +36,12 @@ class Tags:
     def is_dng(self) -> bool:
         """Whether the file calls itself a DNG (DNGVersion, 50706)."""
         return 50706 in self.values
+
+    @property
+    def is_float(self) -> bool:
+        """Whether counts are stored as floats (SampleFormat, 339), which LibRaw scales to whole counts of its own."""
+        kinds = self.numbers(339)
+        return kinds is not None and 3 in kinds
 
     def text(self, code: int) -> str | None:
         """Read a tag of characters, or None."""
@@ -66,7 +73,8 @@ def read_tags(path: Path) -> Tags:
             first = file.pages.first
             directories = [first, *(first.pages or ())]
             raw = max(filter(_holds_raw, directories), key=_area, default=first)
-            return Tags({tag.code: _value(tag) for page in (first, raw) for tag in page.tags if _is_wanted(tag)})
+            tags = [tag for page in (first, raw) for tag in page.tags if tag.count <= MOST_VALUES]
+            return Tags({tag.code: _value(tag) for tag in tags})
     except Exception:  # a damaged directory can fail anywhere in tifffile; LibRaw may still read the file
         return Tags({})
 
@@ -79,12 +87,11 @@ def _area(page: tifffile.TiffPage) -> int:
     return int(page.imagewidth) * int(page.imagelength)
 
 
-def _is_wanted(tag: tifffile.TiffTag) -> bool:
-    return tag.count <= MOST_VALUES
-
-
 def _value(tag: tifffile.TiffTag) -> object:
-    value = tag.value
+    try:
+        value = tag.value  # read from the file only now
+    except Exception:  # one damaged tag, of any type tifffile knows, is absent; it does not take the others with it
+        return None
     if tag.dtype in (5, 10):  # RATIONAL, SRATIONAL: numerators and denominators in turn
         pairs = np.array(value, np.float64).reshape(-1, 2)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -93,7 +100,10 @@ def _value(tag: tifffile.TiffTag) -> object:
 
 
 def calibrations(tags: Tags) -> tuple[Calibration, ...]:
-    """Read the camera's colour under each light that the file knows (``CALIBRATION_TAGS``, AnalogBalance 50727)."""
+    """Read the camera's colour under each light that the file knows and that a camera can have.
+
+    Tags: ``CALIBRATION_TAGS`` and AnalogBalance (50727).
+    """
     gains = tags.numbers(50727, 3)
     known = []
     for light, colour, body, forward in CALIBRATION_TAGS:
@@ -103,19 +113,16 @@ def calibrations(tags: Tags) -> tuple[Calibration, ...]:
         of_this_body = _matrix(tags, body)
         if of_this_body is not None:
             xyz_to_camera = of_this_body @ xyz_to_camera
-        if gains is not None and gains.min() > 0:
+        if gains is not None and 0 < gains.min() <= gains.max() <= LARGEST_ENTRY:
             xyz_to_camera = gains[:, None] * xyz_to_camera
         # ForwardMatrix starts from balanced values, in which diagonal gains of the body have cancelled.
         known.append(Calibration(tags.whole(light) or 0, xyz_to_camera, _matrix(tags, forward)))
-    return tuple(known)
+    return believable(tuple(known))
 
 
 def _matrix(tags: Tags, code: int) -> np.ndarray | None:
-    """Read a 3x3 that can be inverted without blowing up rounding, or None."""
     values = tags.numbers(code, 9)
-    if values is None or np.linalg.cond(values.reshape(3, 3)) > 1e4:
-        return None
-    return values.reshape(3, 3)
+    return None if values is None or np.abs(values).max() > LARGEST_ENTRY else values.reshape(3, 3)
 
 
 def as_shot_neutral(tags: Tags) -> np.ndarray | None:
@@ -133,9 +140,11 @@ def as_shot_white(tags: Tags) -> np.ndarray | None:
 def black_levels(tags: Tags, samples: int) -> np.ndarray | None:
     """Read BlackLevel (50714) as (2, 2, samples) counts that repeat over the active area; None if absent or odd."""
     repeat = tags.numbers(50713, 2)  # BlackLevelRepeatDim
-    rows, columns = (1, 1) if repeat is None else repeat.astype(int)
-    if rows not in (1, 2) or columns not in (1, 2):
+    if repeat is None:
+        repeat = np.ones(2)
+    if not np.isin(repeat, (1, 2)).all():
         return None
+    rows, columns = repeat.astype(int)
     levels = tags.numbers(50714, rows * columns * samples)
     if levels is None:
         return None
@@ -146,7 +155,7 @@ def black_levels(tags: Tags, samples: int) -> np.ndarray | None:
 def black_deltas(tags: Tags, height: int, width: int) -> tuple[np.ndarray | None, np.ndarray | None]:
     """Read BlackLevelDeltaV (50716) and BlackLevelDeltaH (50715): counts per row and per column, or None."""
     deltas = tags.numbers(50716, height), tags.numbers(50715, width)
-    rows, columns = (delta if delta is not None and delta.any() else None for delta in deltas)
+    rows, columns = (delta if delta is not None and 0 < np.abs(delta).max() < 65536 else None for delta in deltas)
     return rows, columns
 
 

@@ -7,6 +7,9 @@
 
 import io
 import math
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import rawpy
 from PIL import Image
@@ -17,33 +20,50 @@ TEXT_TAGS = {"make": 271, "model": 272, "software": 305, "artist": 315, "copyrig
 ISO_FULL = 65535  # what EXIF's ISOSpeedRatings holds at most; above, RecommendedExposureIndex (34866) has it
 
 
-def read_exif(decoder: rawpy.RawPy, tags: Tags) -> dict[str, object]:
+CRW = b"HEAPCCDR"  # bytes 6 to 14 of Canon's CRW
+
+
+def read_exif(decoder: rawpy.RawPy, tags: Tags, path: Path) -> dict[str, object]:
     """Collect the shooting data from the file's tags and from LibRaw."""
     fields: dict[str, object] = {name: tags.text(code) for name, code in TEXT_TAGS.items()}
     if not fields["make"] and not fields["model"]:
         fields["make"], fields["model"] = _make_and_model(decoder)
-    shot = decoder.other
-    fields |= {
-        "lens": decoder.lens.model.strip() or None,
-        "iso": _positive(shot.iso_speed if shot.iso_speed < ISO_FULL else _index(tags) or shot.iso_speed),
-        "exposure_time": _positive(shot.shutter_speed),
-        "aperture": _positive(shot.aperture),
-        "focal_length": _positive(shot.focal_length),
-        "datetime": shot.timestamp.strftime("%Y:%m:%d %H:%M:%S") if shot.timestamp.year > 1970 else None,
-        "artist": fields["artist"] or shot.artist.strip() or None,
-    }
+    fields["lens"] = decoder.lens.model.strip() or None
+    fields |= _shot(decoder, tags, path, artist=fields["artist"])
     exposure = tags.numbers(50730, 1)  # BaselineExposure
     fields["baseline_exposure"] = float(exposure[0]) if exposure is not None and abs(exposure[0]) <= 10 else None
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _index(tags: Tags) -> float | None:
+def _shot(decoder: rawpy.RawPy, tags: Tags, path: Path, *, artist: object) -> dict[str, object]:
+    """Read what changes from shot to shot."""
+    try:
+        shot = decoder.other
+    except (ValueError, OverflowError, OSError):  # a time that is no time takes everything beside it along
+        return {}
     exif = tags.values.get(34665)
     index = exif.get("RecommendedExposureIndex") if isinstance(exif, dict) else None
-    return float(index) if isinstance(index, int) else None
+    iso = index if shot.iso_speed >= ISO_FULL and isinstance(index, int) else shot.iso_speed
+    return {
+        "iso": _positive(iso),
+        "exposure_time": _positive(shot.shutter_speed),
+        "aperture": _positive(shot.aperture),
+        "focal_length": _positive(shot.focal_length),
+        "datetime": _time(shot.timestamp, path),
+        "artist": artist or shot.artist.strip() or None,
+    }
 
 
-def _positive(value: float) -> float | None:
+def _time(moment: datetime, path: Path) -> str | None:
+    """Write the camera's own clock as EXIF does; rawpy gives it as a moment in the time zone of this computer."""
+    with path.open("rb") as file:
+        head = file.read(14)
+    if head[6:] == CRW:  # alone among all formats, it counts seconds, which LibRaw does not take for local ones
+        moment = moment.astimezone(UTC)
+    return moment.strftime("%Y:%m:%d %H:%M:%S") if moment.year > 1970 else None
+
+
+def _positive(value: Any) -> float | None:
     return float(value) if math.isfinite(value) and value > 0 else None
 
 
@@ -54,7 +74,7 @@ def _make_and_model(decoder: rawpy.RawPy) -> tuple[str | None, str | None]:
         if preview.format is not rawpy.ThumbFormat.JPEG:
             return None, None
         exif = Image.open(io.BytesIO(bytes(preview.data)), formats=["JPEG"]).getexif()
-    except (rawpy.LibRawError, OSError, ValueError, SyntaxError):
+    except (rawpy.LibRawError, NotImplementedError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None, None
     names = (str(exif.get(code, "")).strip("\0 ") or None for code in (271, 272))
     make, model = names

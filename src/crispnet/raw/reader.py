@@ -21,7 +21,7 @@ import rawpy
 from crispnet.errors import UnreadableRaw
 from crispnet.raw import dngtags, white_balance
 from crispnet.raw.bayer import pack_linear, remosaic, thumbnail
-from crispnet.raw.calibration import Calibration, neutral_of
+from crispnet.raw.calibration import Calibration, believable, neutral_of
 from crispnet.raw.dngtags import Tags
 from crispnet.raw.exif import read_exif
 from crispnet.raw.image import CFAS, Box, RawImage
@@ -75,18 +75,29 @@ def decoding(path: Path) -> Iterator[tuple[rawpy.RawPy, Tags]]:
     tags = dngtags.read_tags(path)
     refuse_by_header(path, tags)
     try:
-        with rawpy.imread(str(path)) as decoder:
+        with _opened(path) as decoder:
             yield decoder, tags
-    except (rawpy.LibRawError, rawpy.NotSupportedError, NotImplementedError, RuntimeError, MemoryError) as error:
+    # All that rawpy raises; RuntimeError for raw data of no kind, OSError for what the disk says.
+    except (rawpy.LibRawError, rawpy.NotSupportedError, RuntimeError, OSError, MemoryError) as error:
         refuse_by_libraw(path, tags, error)
+
+
+def _opened(path: Path) -> rawpy.RawPy:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:  # a name in another encoding than this system's, which rawpy cannot pass on
+        with path.open("rb") as file:
+            return rawpy.imread(file)
+    return rawpy.imread(str(path))
 
 
 def _read(path: Path, decoder: rawpy.RawPy, tags: Tags) -> RawImage:
     stored = decoder.raw_image
     area = _active_area(decoder, tags)
+    refuse_by_size(path, area.value.height, area.value.width)
     visible = stored[area.value.rows, area.value.columns]
     rgb = visible.ndim == 3
-    cfa = Found("RGGB", "taken again from RGB pixels") if rgb else _cfa(path, decoder, area.value)
+    cfa = _cfa_taken_again(path, decoder) if rgb else _cfa(path, decoder, area.value)
     corrections, remarks = dngtags.opcodes(tags)
     rows, columns = dngtags.black_deltas(tags, *visible.shape[:2])
     calibrations = _calibrations(decoder, tags)
@@ -104,12 +115,12 @@ def _read(path: Path, decoder: rawpy.RawPy, tags: Tags) -> RawImage:
         "black_rows": _present(rows, "DNG BlackLevelDeltaV"),
         "black_columns": _present(columns, "DNG BlackLevelDeltaH"),
         "opcodes": _present(corrections, _lists(corrections)),
-        "exif": Found(read_exif(decoder, tags), "the file's EXIF, through LibRaw"),
+        "stored_size": Found(stored.shape[:2], "LibRaw"),
+        "exif": Found(read_exif(decoder, tags, path), "the file's EXIF, through LibRaw"),
     }
     _check_levels(path, found["black"].value, found["white"].value)
     raw = RawImage(
         mosaic=remosaic(visible) if rgb else np.array(visible),
-        stored_size=stored.shape[:2],
         notes=(*remarks, *_notes(decoder, rgb=rgb)),
         demosaiced_before=rgb,
         path=path,
@@ -134,6 +145,13 @@ def _active_area(decoder: rawpy.RawPy, tags: Tags) -> Found:
     return Found(Box(sizes.top_margin, sizes.left_margin, sizes.height, sizes.width), "LibRaw")
 
 
+def _cfa_taken_again(path: Path, decoder: rawpy.RawPy) -> Found:
+    colours = decoder.color_desc.decode("ascii", "replace")
+    if set(colours) != set("RGB"):
+        refuse_filter_array(path, colours, None)
+    return Found("RGGB", "taken again from RGB pixels")
+
+
 def _pattern(decoder: rawpy.RawPy, area: Box) -> np.ndarray | None:
     """Give LibRaw's colour indices at the first sites of the active area; LibRaw counts them from the stored frame."""
     pattern = decoder.raw_pattern
@@ -151,7 +169,7 @@ def _cfa(path: Path, decoder: rawpy.RawPy, area: Box) -> Found:
 
 def _black(decoder: rawpy.RawPy, tags: Tags, area: Box, cfa: str) -> Found:
     rgb = decoder.raw_image.ndim == 3
-    levels = dngtags.black_levels(tags, 3 if rgb else 1) if tags.is_dng else None
+    levels = dngtags.black_levels(tags, 3 if rgb else 1) if tags.is_dng and not tags.is_float else None
     if levels is not None:
         sites = np.array([["RGB".index(letter) if rgb else 0 for letter in row] for row in (cfa[:2], cfa[2:])])
         return Found(np.take_along_axis(levels, sites[..., None], axis=2)[..., 0], "DNG BlackLevel")
@@ -161,7 +179,7 @@ def _black(decoder: rawpy.RawPy, tags: Tags, area: Box, cfa: str) -> Found:
 
 
 def _white(decoder: rawpy.RawPy, tags: Tags) -> Found:
-    white = tags.numbers(50717) if tags.is_dng else None  # WhiteLevel
+    white = tags.numbers(50717) if tags.is_dng and not tags.is_float else None  # WhiteLevel
     if white is not None and 0 < white.min() <= 65535:
         return Found(float(white.min()), "DNG WhiteLevel")
     return Found(float(decoder.white_level), "LibRaw")
@@ -179,9 +197,9 @@ def _calibrations(decoder: rawpy.RawPy, tags: Tags) -> Found:
     from_file = dngtags.calibrations(tags) if tags.is_dng else ()
     if from_file:
         return Found(from_file, "DNG ColorMatrix for " + " and ".join(known.light for known in from_file))
-    xyz_to_camera = np.array(decoder.rgb_xyz_matrix[:3], np.float64)
-    if np.isfinite(xyz_to_camera).all() and abs(np.linalg.det(xyz_to_camera)) > 1e-4:
-        return Found((Calibration(D65_LIGHT, xyz_to_camera),), "LibRaw's table of cameras, for D65")
+    from_table = believable((Calibration(D65_LIGHT, np.array(decoder.rgb_xyz_matrix[:3], np.float64)),))
+    if from_table:
+        return Found(from_table, "LibRaw's table of cameras, for D65")
     return Found((), "unknown camera: taken to see in sRGB")
 
 
@@ -200,12 +218,12 @@ def _white_balance(decoder: rawpy.RawPy, tags: Tags, calibrations: tuple[Calibra
 
 
 def _with_estimated_white_balance(raw: RawImage) -> RawImage:
-    estimate = white_balance.estimate(thumbnail(pack_linear(raw)), raw.calibrations)
+    estimate, how = white_balance.estimate(thumbnail(pack_linear(raw)), raw.calibrations)
     return replace(
         raw,
         white_balance=estimate,
-        sources={**raw.sources, "white_balance": "estimated from the photograph"},
-        notes=(*raw.notes, "The file holds no usable white balance; it was estimated from the photograph."),
+        sources={**raw.sources, "white_balance": how},
+        notes=(*raw.notes, f"The file holds no white balance that can be right; it was {how}."),
     )
 
 
@@ -241,8 +259,8 @@ def _lists(corrections: tuple[Opcode, ...]) -> str:
 def _notes(decoder: rawpy.RawPy, *, rgb: bool) -> Iterator[str]:
     if rgb:
         yield (
-            "The file was merged and demosaiced before (linear DNG); its pixels are sampled as a mosaic again, so "
-            "noise and fine detail differ from a raw straight from the sensor."
+            "The file was merged and demosaiced before (linear DNG or sRAW); its pixels are sampled as a mosaic again, "
+            "so noise and fine detail differ from a raw straight from the sensor."
         )
     if abs(decoder.sizes.pixel_aspect - 1) > 0.01:
         aspect = f"1:{decoder.sizes.pixel_aspect:g}"

@@ -27,19 +27,20 @@ def refuse_by_content(path: Path) -> None:
     Raises:
         UnreadableRaw: with the reason.
     """
-    if path.is_dir():
-        raise UnreadableRaw(
-            f"{path} is a folder, not a raw file. Name the files in it, or give the folder to `develop`."
-        )
     try:
-        with path.open("rb") as file:
-            head = file.read(16)
+        head = _head(path)
     except FileNotFoundError:
-        raise UnreadableRaw(f"{path} does not exist. Check the name and the folder.") from None
+        raise UnreadableRaw(f"{path} does not exist. A raw file was needed. Check the name and the folder.") from None
     except PermissionError:
-        raise UnreadableRaw(f"{path} may not be read by this user. Change its permissions, or copy it.") from None
-    except (OSError, ValueError) as error:
-        raise UnreadableRaw(f"{path} cannot be read: {error}. Check the disk or the card it is on.") from None
+        raise UnreadableRaw(
+            f"{path} may not be read by this user. Permission to read was needed. Change it, or copy the file."
+        ) from None
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise UnreadableRaw(
+            f"{path} cannot be read: {reason}. A raw file on a working disk was needed. Check the name, and the disk "
+            "or the card."
+        ) from None
     if not head:
         raise UnreadableRaw(f"{path} is empty (0 bytes). A raw file was needed. {COPY_AGAIN}")
     for magic, kind in NOT_RAW.items():
@@ -50,6 +51,17 @@ def refuse_by_content(path: Path) -> None:
             )
     if head.startswith(b"FOVb"):
         _refuse_kind(path, "holds three layers per pixel (Foveon X3F)", "Develop it with Sigma Photo Pro.")
+
+
+def _head(path: Path) -> bytes:
+    if path.is_dir():
+        raise UnreadableRaw(
+            f"{path} is a folder. A raw file was needed. Name the files in it, or give the folder to `develop`."
+        )
+    if path.exists() and not path.is_file():  # a pipe would keep us waiting
+        raise UnreadableRaw(f"{path} is a device or a pipe. A raw file on a disk was needed. Save it as a file first.")
+    with path.open("rb") as file:
+        return file.read(16)
 
 
 def refuse_by_header(path: Path, tags: Tags) -> None:
@@ -70,7 +82,9 @@ def refuse_by_header(path: Path, tags: Tags) -> None:
         if tags.is_dng and first is not None and length is not None and first.size == length.size:
             end = int((first + length).max())
             if end > size:
-                raise UnreadableRaw(f"{path} ends early: it holds {size} of at least {end} bytes. {COPY_AGAIN}")
+                raise UnreadableRaw(
+                    f"{path} ends early: it holds {size} bytes. At least {end} were needed. {COPY_AGAIN}"
+                )
 
 
 CONVERT = "Convert it with Adobe DNG Converter (compatibility 'Camera Raw 15.3' or older) and develop the result."
@@ -100,9 +114,7 @@ def refuse_filter_array(path: Path, colours: str, shape: tuple[int, int] | None)
     if shape == (6, 6):
         _refuse_kind(path, "has an X-Trans sensor (6 x 6 colour filters)", CONVERT_LINEAR)
     if shape is None:
-        _refuse_kind(
-            path, "holds several colours per pixel and is no DNG (Foveon or a reduced-size raw)", CONVERT_LINEAR
-        )
+        _refuse_kind(path, f"holds pixels of other colours than red, green and blue ({colours})", CONVERT_LINEAR)
     if shape == (1, 1):
         _refuse_kind(path, "has a monochrome sensor, and so no colours to render", "Develop it with RawTherapee.")
     _refuse_kind(path, f"has a {shape[0]} x {shape[1]} colour filter array of {colours}", CONVERT_LINEAR)
@@ -113,12 +125,11 @@ CONVERT_LINEAR = "Convert it to a linear (demosaiced) DNG with Adobe DNG Convert
 
 def refuse_by_libraw(path: Path, tags: Tags, error: Exception) -> NoReturn:
     """Say in words what LibRaw said in an exception."""
-    reason = error.args[0] if error.args else error
-    reason = reason.decode() if isinstance(reason, bytes) else str(reason)
+    reason = said(error)
     if isinstance(error, MemoryError | rawpy.LibRawUnsufficientMemoryError | rawpy.LibRawTooBigError):
         raise UnreadableRaw(
-            f"{path} needs more memory to decode than there is ({reason}). Close other programs, or check that the "
-            "file is a photograph."
+            f"{path} needs more memory to decode than there is ({reason}). A photograph that fits was needed. Close "
+            "other programs, or check that the file is a photograph."
         ) from error
     if isinstance(error, rawpy.LibRawFileUnsupportedError | rawpy.LibRawNotImplementedError | NotImplementedError):
         if not tags.values:
@@ -130,9 +141,18 @@ def refuse_by_libraw(path: Path, tags: Tags, error: Exception) -> NoReturn:
             ) from error
         codec = "lossy JPEG" if tags.whole(259) == LOSSY_JPEG else f"compression {tags.whole(259)}"
         raise UnsupportedRaw(
-            f"{path} cannot be decoded by LibRaw {_version()} ({codec}: {reason}). {CONVERT}"
+            f"{path} cannot be decoded by LibRaw {_version()} ({codec}: {reason}). A codec that LibRaw has was needed. "
+            + CONVERT
         ) from error
-    raise UnreadableRaw(f"{path} is damaged or cut short: LibRaw says '{reason}'. {COPY_AGAIN}") from error
+    raise UnreadableRaw(
+        f"{path} is damaged or cut short: LibRaw says '{reason}'. A whole raw file was needed. {COPY_AGAIN}"
+    ) from error
+
+
+def said(error: Exception) -> str:
+    """Read the words of an exception, which LibRaw gives as bytes."""
+    words = error.args[0] if error.args else type(error).__name__
+    return words.decode("utf-8", "replace") if isinstance(words, bytes) else str(words)
 
 
 def _refuse_kind(path: Path, what: str, instead: str) -> NoReturn:

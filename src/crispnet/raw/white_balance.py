@@ -9,6 +9,7 @@ from crispnet.raw.calibration import Calibration, white_balance_at
 
 LIKELIEST = np.array([2.0, 1.0, 1.6, 1.0])  # daylight on a typical sensor: for a frame that shows nothing
 BEYOND_BELIEF = 20.0  # no sensor needs one colour multiplied this much more than another
+FEWEST_LIT = 100  # values of a thumbnail that are neither black nor clipped, to tell a light from
 KELVINS = 1e6 / np.linspace(1e6 / 2500, 1e6 / 10000, 61)  # lights under which people photograph
 
 
@@ -25,12 +26,12 @@ def green_one(red: float, green: float, blue: float) -> np.ndarray | None:
 
 def from_neutral(neutral: np.ndarray) -> np.ndarray | None:
     """Turn the camera's R, G, B of a neutral (DNG AsShotNeutral) into multipliers; None if they cannot be right."""
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):
         return green_one(*(1 / neutral))
 
 
-def estimate(thumbnail: np.ndarray, calibrations: tuple[Calibration, ...]) -> np.ndarray:
-    """Guess the multipliers from the photograph itself.
+def estimate(thumbnail: np.ndarray, calibrations: tuple[Calibration, ...]) -> tuple[np.ndarray, str]:
+    """Guess the multipliers from the photograph itself, and say in words how.
 
     Takes the Minkowski mean of order 6 of what is neither black nor clipped ("shades of grey", Finlayson and Trezzi
     2004) for a neutral, and, where the camera's colour is known, the light between 2500 and 10000 K that comes
@@ -41,11 +42,12 @@ def estimate(thumbnail: np.ndarray, calibrations: tuple[Calibration, ...]) -> np
         calibrations: the camera's colour, or nothing.
     """
     lit = (thumbnail.max(axis=0) < 0.95) & (thumbnail.min(axis=0) > 0.002)
-    if lit.sum() < 100:
-        return white_balance_at(calibrations, 5500) if calibrations else LIKELIEST
+    if lit.sum() < FEWEST_LIT:
+        daylight = white_balance_at(calibrations, 5500) if calibrations else LIKELIEST
+        return daylight, "taken for daylight, because the photograph is all black or all white"
     red, green, blue = (np.mean(thumbnail[:, lit].astype(np.float64) ** 6, axis=1)) ** (1 / 6)
     grey = np.array([green / red, 1, green / blue, 1])
     if calibrations:
         lights = np.array([white_balance_at(calibrations, kelvin) for kelvin in KELVINS])
-        return lights[np.abs(np.log(lights / grey)).sum(axis=1).argmin()]
-    return np.clip(grey, 0.5, 4)
+        return lights[np.abs(np.log(lights / grey)).sum(axis=1).argmin()], "estimated from the photograph"
+    return np.clip(grey, 0.5, 4), "estimated from the photograph"

@@ -1,0 +1,165 @@
+"""Writes docs/results.md from results/*.json, so that no figure in it is typed.
+
+python benchmarks/report.py --write | --check
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+HEAD = """# Results
+
+Made by `python benchmarks/report.py --write` from `results/*.json`; not to be edited. Each section says where, with
+what and from which commit its figures come.
+"""
+Result = dict[str, Any]
+
+
+def main() -> None:
+    """Write the page, or say whether it is current."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--write", action="store_true", help="write the page")
+    what.add_argument("--check", action="store_true", help="fail unless the page is current")
+    parser.add_argument("--root", type=Path, default=ROOT, help="where results/ and docs/ are")
+    wish = parser.parse_args()
+    page, text = wish.root / "docs" / "results.md", report(wish.root / "results")
+    if wish.write:
+        page.write_text(text, encoding="utf-8")
+    elif not page.is_file() or page.read_text(encoding="utf-8") != text:
+        sys.exit("docs/results.md is not what results/*.json say: run python benchmarks/report.py --write")
+
+
+def report(results: Path) -> str:
+    """Compose the page from the results that are there; a result that no section knows is an error."""
+    found = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(results.glob("*.json"))}
+    unknown = found.keys() - SECTIONS.keys()
+    if unknown:
+        raise ValueError(f"expected results among {', '.join(SECTIONS)}, got {', '.join(sorted(unknown))}")
+    parts = [
+        HEAD,
+        *(section(found[name]) + "\n" + _origin(found[name]) for name, section in SECTIONS.items() if name in found),
+    ]
+    return "\n".join(parts)
+
+
+def _develop(result: Result) -> str:
+    raw = result["raw"]
+    aims = [
+        (f"`{aim['what']}`", f"≤ {aim['at_most']} {aim['unit']}", _shown(aim["measured"]), _verdict(aim))
+        for aim in result["aims"]
+    ]
+    developing = [_cost_row(name, cost) for name, cost in result["developing"].items()]
+    starting = [_cost_row(name, cost)[:5] for name, cost in result["starting"].items()]
+    commands = [f"- {name}: `{cost['command']}`" for name, cost in result["developing"].items() if cost["command"]]
+    costs = ["", "wall time, s", "range, s", "CPU time, s", "peak memory, MB"]
+    return "\n".join([
+        "## Developing a raw, as a whole process\n",
+        f"From the start of the program to its end, of {raw['name']} ({raw['megapixels']} megapixels). Programs took",
+        "turns; medians, and the range of the wall times. CPU time counts all cores and all child processes, memory is",
+        "that of the largest process (and never less than the measuring program's own).\n",
+        _table(["aim", "wanted", "measured", ""], aims),
+        _table([*costs, f"wall time ÷ {result['reference']}"], developing),
+        *commands,
+        "",
+        "Starting, for scale:\n",
+        _table(costs, starting),
+    ])  # fmt: skip
+
+
+def _cost_row(name: str, cost: Result) -> tuple[str, ...]:
+    if "not_installed" in cost:
+        return (name, "not installed", "", "", "", "")
+    low, high = cost["wall_seconds_range"]
+    return (
+        name,
+        f"{cost['wall_seconds']:.2f}",
+        f"{low:.2f} – {high:.2f}",
+        f"{cost['cpu_seconds']:.2f}",
+        f"{cost['peak_memory_mb']:.0f}",
+        _shown(cost.get("ratio")),
+    )
+
+
+def _verdict(aim: Result) -> str:
+    if aim["measured"] is None:
+        return "not measured"
+    return "met" if aim["measured"] <= aim["at_most"] else "**not met**"
+
+
+def _demosaic(result: Result) -> str:
+    methods = list(result["seconds_per_megapixel"])
+    sections = []
+    for domain, words in (
+        ("encoded", "Sampled in sRGB-encoded values, as papers do"),
+        ("linear", "Sampled in linear light, as developing does, and compared sRGB-encoded"),
+    ):
+        rows = [(figure["photograph"], figure[domain]) for figure in result["photographs"]]
+        rows.append(("**mean**", result["mean"][domain]))
+        cells = [(name, *(f"{figures[method]:.2f}" for method in methods)) for name, figures in rows]
+        sections += [f"{words}:\n", _table(["PSNR, dB", *methods], cells)]
+    seconds = [("seconds per megapixel", *(f"{result['seconds_per_megapixel'][method]:.3f}" for method in methods))]
+    return "\n".join([
+        "## Demosaicing\n",
+        f"Photographs {result['source']}; the other methods are colour-demosaicing's. Without a border of",
+        f"{result['border']} pixels. Time is on one core.\n",
+        *sections,
+        _table(["of random values", *methods], seconds),
+    ])  # fmt: skip
+
+
+def _plain(result: Result) -> str:
+    figures = ("delta_e_76_mean", "delta_e_76_median", "delta_e_76_p95")
+    rows = [
+        (photograph["raw"], photograph["camera"], *(_shown(photograph.get(figure)) for figure in figures))
+        for photograph in result["photographs"]
+    ]
+    return "\n".join([
+        "## The plain look beside the cameras' own pictures\n",
+        f"ΔE76 between means of {result['means']} parts; {result['jnd']} is just noticeable. For reference only: the",
+        "plain look imitates no camera. The pictures are in [sheets](sheets/all.jpg).\n",
+        _table(["raw", "camera", "mean", "median", "95th percentile"], rows),
+    ])  # fmt: skip
+
+
+def _shading(result: Result) -> str:
+    def row(patch: Result) -> tuple[str, ...]:
+        before, after = patch["before"], patch["after"]
+        pairs = ((before[name], after[name]) for name in ("green", "red_over_green", "blue_over_green"))
+        gain = sum(patch["gains"]) / len(patch["gains"])
+        return (patch["place"], f"{patch['radius']:.2f}", f"{gain:.2f}", *(f"{a:.3f} → {b:.3f}" for a, b in pairs))
+
+    return "\n".join([
+        "## The HERO7's gain map\n",
+        f"{result['raw']} before → after its gain map, relative to the {result['reference']}; the radius is a part",
+        "of half the diagonal. The light is uneven and the corners are cloth, so nothing has to become 1. The maps of",
+        f"the four planes differ by at most {100 * result['maps_differ_by']:.2f} %: by no more can they change a cast.\n",
+        _table(["place", "radius", "gain", "green", "R/G", "B/G"], [row(patch) for patch in result["patches"]]),
+        "![Before and after the gain map](sheets/hero7-shading.jpg)\n",
+    ])  # fmt: skip
+
+
+SECTIONS = {"develop": _develop, "demosaic": _demosaic, "plain": _plain, "shading": _shading}
+
+
+def _origin(result: Result) -> str:
+    machine = result["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
+    computer = f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']} GB, {machine['os']}"
+    return f"*{computer}; {result['precision']}; commit {result['commit']}; {result['date']}; `{result['command']}`; {versions}.*\n"
+
+
+def _shown(figure: float | None) -> str:
+    return "–" if figure is None else f"{figure:.2f}"
+
+
+def _table(head: list[str], rows: list[tuple[str, ...]]) -> str:
+    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()
