@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench sheet clean
+.PHONY: help demo test lint format bench clean
 
 help:  ## List what can be made.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -18,14 +18,14 @@ test: $(VENV)/ready-dev  ## Run the tests.
 	@$(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: $(VENV)/ready-dev  ## Check style, types and the import law.
-	@$(BIN)/ruff check src tests benchmarks
-	@$(BIN)/ruff format --check src tests benchmarks
+	@$(BIN)/ruff check src tests benchmarks docs samples
+	@$(BIN)/ruff format --check src tests benchmarks docs samples
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
 format: $(VENV)/ready-dev  ## Lay out the code.
-	@$(BIN)/ruff check --fix src tests benchmarks
-	@$(BIN)/ruff format src tests benchmarks
+	@$(BIN)/ruff check --fix src tests benchmarks docs samples
+	@$(BIN)/ruff format src tests benchmarks docs samples
 
 bench: $(VENV)/ready-dev  ## Measure developing beside the raw developers that are installed; RAW=file.
 	@$(BIN)/python benchmarks/develop.py $(RAW)

@@ -135,8 +135,9 @@ def _shading(result: Result) -> str:
     return "\n".join([
         "## The HERO7's gain map\n",
         f"{result['raw']} before → after its gain map, relative to the {result['reference']}; the radius is a part",
-        "of half the diagonal. The light is uneven and the corners are cloth, so nothing has to become 1. The maps of",
-        f"the four planes differ by at most {100 * result['maps_differ_by']:.2f} %: by no more can they change a cast.\n",
+        "of half the diagonal. The light is uneven and the corners are cloth, so nothing has to become 1. The maps",
+        f"of the four planes differ by at most {100 * result['maps_differ_by']:.2f} %, which is all they can do to a",
+        "cast.\n",
         _table(["place", "radius", "gain", "green", "R/G", "B/G"], [row(patch) for patch in result["patches"]]),
         "![Before and after the gain map](sheets/hero7-shading.jpg)\n",
     ])  # fmt: skip
@@ -149,7 +150,8 @@ def _origin(result: Result) -> str:
     machine = result["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
     computer = f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']} GB, {machine['os']}"
-    return f"*{computer}; {result['precision']}; commit {result['commit']}; {result['date']}; `{result['command']}`; {versions}.*\n"
+    source = f"commit {result['commit']}; {result['date']}; `{result['command']}`"
+    return f"*{computer}; {result['precision']}; {source}; {versions}.*\n"
 
 
 def _shown(figure: float | None) -> str:

@@ -15,10 +15,10 @@ import numpy as np
 from PIL import Image
 
 import crispnet
-from crispnet.darkroom.output import upright
 from crispnet.raw.bayer import area_average, pack_linear
 from crispnet.raw.image import RawImage
 from crispnet.raw.opcodes import GainMap
+from crispnet.raw.orientation import upright
 from crispnet.raw.shading import gain
 from provenance import provenance, write
 

@@ -16,8 +16,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 import crispnet
 from crispnet.colour import JND, decode_srgb, delta_e_76, encode_srgb, srgb_to_lab
-from crispnet.darkroom.output import srgb_profile, upright
+from crispnet.darkroom.output import srgb_profile
 from crispnet.raw.bayer import area_average
+from crispnet.raw.orientation import upright
 from crispnet.raw.picture import camera_picture, to_srgb
 from provenance import provenance, write
 

@@ -93,15 +93,15 @@ def gain_map(
 
 
 def one_of_each() -> tuple[Opcode, ...]:
-    """One opcode of each kind that we know, all in list 2."""
+    """One opcode of each kind that we know, each in a list where it belongs."""
     warp = np.array([[1.01, -0.02, 0.003, 0.001, 1e-4, -2e-4]])
     odd = np.array([[0.98, 0.01, *[0.002] * 13, 1e-4, 0.0, 0.0, 1.0]] * 3)
     return (
         gain_map(pitch=(2, 2)),
         FixVignetteRadial(2, True, (0.3, 0.1, -0.05, 0.02, 0.01), (0.5, 0.45)),
-        WarpRectilinear(2, False, warp, (0.5, 0.5)),
-        WarpRectilinear2(2, True, odd, (0.5, 0.4), True),
-        FixBadPixelsConstant(2, False, 0, 1),
+        WarpRectilinear(3, False, warp, (0.5, 0.5)),
+        WarpRectilinear2(3, True, odd, (0.5, 0.4), True),
+        FixBadPixelsConstant(1, False, 0, 1),
         FixBadPixelsList(2, True, np.array([[3, 4]], np.int32), np.array([[0, 1, 9, 2]], np.int32), 2),
     )
 

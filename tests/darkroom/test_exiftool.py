@@ -9,7 +9,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from crispnet.darkroom.exif import ExifTool, ExifToolError
+from crispnet.darkroom.exiftool import ExifTool, ExifToolError
 from crispnet.darkroom.output import save
 from crispnet.version import VERSION
 from making import FORMS, names, photo

@@ -25,6 +25,11 @@ def fields(opcode):
     return {name: np.asarray(value).tolist() for name, value in vars(opcode).items()}
 
 
+def lists(opcodes):
+    """Opcodes by the list they stand in."""
+    return {stage: [opcode for opcode in opcodes if opcode.stage == stage] for stage in (1, 2, 3)}
+
+
 def raw_list(*entries, count=None):
     """A list by hand: (number, flags, body) each, independent of ``serialise``."""
     packed = b"".join(struct.pack(">4I", n, 0x01030000, flags, len(body)) + body for n, flags, body in entries)
@@ -63,7 +68,7 @@ def any_warp(draw):
     sets = draw(st.sampled_from([1, 3]))
     terms = st.tuples(st.floats(0.8, 1.2), *[st.floats(-0.1, 0.1)] * 3, *[st.floats(-1, 1)] * 2)
     numbers = draw(st.lists(terms, min_size=sets, max_size=sets))
-    return WarpRectilinear(1, draw(st.booleans()), np.array(numbers), (draw(share), draw(share)))
+    return WarpRectilinear(3, draw(st.booleans()), np.array(numbers), (draw(share), draw(share)))
 
 
 vignettes = st.builds(FixVignetteRadial, st.just(1), st.booleans(), st.tuples(*[finite] * 5), st.tuples(share, share))
@@ -75,17 +80,27 @@ constants = st.builds(FixBadPixelsConstant, st.just(1), st.booleans(), *[st.inte
 
 @given(st.lists(any_gain_map() | any_bad_pixels() | any_warp() | vignettes | constants, max_size=4))
 def test_parse_gives_back_what_serialise_wrote(opcodes):
-    again, notes = parse(serialise(opcodes), 1)
-    assert notes == ()
-    assert [type(opcode) for opcode in again] == [type(opcode) for opcode in opcodes]
-    assert [fields(opcode) for opcode in again] == [fields(opcode) for opcode in opcodes]
-    assert serialise(again) == serialise(opcodes)
+    for stage, written in lists(opcodes).items():
+        again, notes = parse(serialise(written), stage)
+        assert notes == ()
+        assert [type(opcode) for opcode in again] == [type(opcode) for opcode in written]
+        assert [fields(opcode) for opcode in again] == [fields(opcode) for opcode in written]
+        assert serialise(again) == serialise(written)
 
 
 def test_every_kind_survives_a_round_trip():
-    again, notes = parse(serialise(one_of_each()), 2)
-    assert notes == ()
-    assert [fields(opcode) for opcode in again] == [fields(opcode) for opcode in one_of_each()]
+    for stage, written in lists(one_of_each()).items():
+        again, notes = parse(serialise(written), stage)
+        assert notes == ()
+        assert [fields(opcode) for opcode in again] == [fields(opcode) for opcode in written]
+
+
+@pytest.mark.parametrize(("kind", "stage"), [(WarpRectilinear, 2), (FixBadPixelsConstant, 3), (FixBadPixelsList, 3)])
+def test_a_kind_in_a_list_where_it_cannot_be_applied_is_said(kind, stage):
+    opcode = next(opcode for opcode in one_of_each() if type(opcode) is kind)
+    again, (note,) = parse(serialise([opcode]), stage)
+    assert again == ()
+    assert "cannot be applied in this list" in note
 
 
 def test_a_gain_map_is_laid_out_as_the_specification_says():
@@ -111,17 +126,17 @@ def test_parse_never_raises_on_any_bytes(data, stage):
     assert all(note.startswith(f"OpcodeList{stage}: ") for note in notes)
 
 
-@given(st.data())
-def test_a_mutated_list_gives_only_opcodes_that_can_be_applied(data):
-    sound = bytearray(serialise(one_of_each()))
+@given(st.data(), st.integers(1, 3))
+def test_a_mutated_list_gives_only_opcodes_that_can_be_applied(data, stage):
+    sound = bytearray(serialise(lists(one_of_each())[stage]))
     position = st.integers(0, len(sound) - 1)
     for _ in range(data.draw(st.integers(1, 4))):
         sound[data.draw(position)] = data.draw(st.sampled_from([0, 1, 0x7F, 0x80, 0xFF]) | st.integers(0, 255))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        opcodes, _ = parse(bytes(sound), 2)
+        opcodes, _ = parse(bytes(sound), stage)
         plane = np.ones((23, 31), np.float32)
-        apply_gains(plane, opcodes, np.arange(0, 46, 2), np.arange(0, 62, 2), frame=FRAME)
+        apply_gains(plane, opcodes, np.arange(0, 46, 2), np.arange(0, 62, 2), frame=FRAME, colour=1)
         fixed = fix_bad_pixels(np.full(FRAME, 100, np.uint16), opcodes, "RGGB")
     assert np.isfinite(plane).all()
     assert (plane > 0).all()
@@ -129,7 +144,7 @@ def test_a_mutated_list_gives_only_opcodes_that_can_be_applied(data):
 
 
 def test_a_truncated_list_keeps_what_came_before():
-    opcodes = one_of_each()
+    opcodes = 2 * lists(one_of_each())[2]
     data = serialise(opcodes)
     ends = [len(serialise(opcodes[:n])) for n in range(len(opcodes) + 1)]
     for length in range(4, len(data)):

@@ -1,11 +1,15 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crispnet.raw.bayer import pack_linear
+from crispnet.raw.image import Box
 from crispnet.raw.opcodes import FixVignetteRadial, GainMap
 from crispnet.raw.shading import apply_gains, gain, vignette_gain
-from making import FRAME, gain_map, one_of_each
+from making import FRAME, gain_map, one_of_each, raw_image
 
 
 def by_hand(opcode, row, column, frame, map_plane=0):
@@ -112,3 +116,16 @@ def test_an_extreme_vignette_stays_bounded():
     for k in (1e4, -1e4):
         found = vignette_gain(FixVignetteRadial(3, True, (k,) * 5, (0, 0)), np.arange(9), np.arange(9), frame=(9, 9))
         assert 0.1 <= found.min() <= found.max() <= 100
+
+
+@pytest.mark.parametrize("stage", [1, 2])
+def test_list_one_refers_to_the_stored_frame_and_list_two_to_the_active_area(stage):
+    """The same map over a frame with margins, and over the active area alone."""
+    active, stored = Box(6, 10, 40, 50), (60, 80)
+    frame = stored if stage == 1 else (40, 50)
+    shading = gain_map(stage=stage, area=(0, 0, *frame))
+    raw = raw_image(height=40, width=50, active_area=active, stored_size=stored)
+    rows, columns = (np.arange(0, size, 2) for size in (40, 50))
+    down, across = (active.top, active.left) if stage == 1 else (0, 0)
+    expected = pack_linear(raw)[0] * gain(shading, rows + down, columns + across, frame=frame)
+    np.testing.assert_allclose(pack_linear(replace(raw, opcodes=(shading,)))[0], expected, rtol=1e-6)

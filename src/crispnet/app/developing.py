@@ -10,7 +10,7 @@ import numpy as np
 
 from crispnet.app import batch
 from crispnet.app.reporting import report
-from crispnet.darkroom.exif import ExifTool
+from crispnet.darkroom.exiftool import ExifTool
 from crispnet.darkroom.output import DEPTHS, ENDINGS
 from crispnet.darkroom.photo import develop
 from crispnet.errors import OutputError

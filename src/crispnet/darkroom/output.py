@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from crispnet.darkroom import exif
-from crispnet.darkroom.exif import ExifTool, ExifToolError
+from crispnet.darkroom.exiftool import ExifTool, ExifToolError
 from crispnet.darkroom.quantise import quantise
 from crispnet.errors import OutputError
 from crispnet.files import Part, check_destination, whole_file

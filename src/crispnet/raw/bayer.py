@@ -85,6 +85,8 @@ def pack_linear(raw: RawImage) -> np.ndarray:
     sites = zip(raw.mosaic.shape, red_offset(raw.cfa), whole.shape, strict=True)
     rows, columns = (mirrored(length, before, total) for length, before, total in sites)
     black = aligned_black(raw)
+    first = [opcode for opcode in raw.opcodes if opcode.stage == 1]  # list 1 refers to the stored frame
+    later = [opcode for opcode in raw.opcodes if opcode.stage > 1]
 
     def fill(strip: slice) -> None:
         for plane, (row, column), colour in zip(packed, PLANE_SITES, PLANE_COLOURS, strict=True):
@@ -97,7 +99,9 @@ def pack_linear(raw: RawImage) -> np.ndarray:
             if raw.black_columns is not None:
                 lines -= (raw.black_columns[at_columns] * scale).astype(np.float32)
             rgb = raw.demosaiced_before
-            apply_gains(lines, raw.opcodes, at_rows, at_columns, frame=raw.mosaic.shape, colour=colour, rgb=rgb)
+            stored_rows, stored_columns = at_rows + raw.active_area.top, at_columns + raw.active_area.left
+            apply_gains(lines, first, stored_rows, stored_columns, frame=raw.stored_size, colour=colour, rgb=rgb)
+            apply_gains(lines, later, at_rows, at_columns, frame=raw.mosaic.shape, colour=colour, rgb=rgb)
 
     for_each(strips(packed.shape[1], 64), fill)
     return packed

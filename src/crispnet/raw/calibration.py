@@ -64,17 +64,19 @@ class Calibration:
 def believable(calibrations: tuple[Calibration, ...]) -> tuple[Calibration, ...]:
     """Leave out the calibrations that no camera has.
 
-    A matrix must be invertible and make its own light and D50 positive in all three colours; a forward matrix must make
-    (1, 1, 1) roughly D50, else the calibration goes on without it. If something between two of them cannot be
-    inverted, only the first is kept.
+    A matrix must be invertible and make its own light and D50 positive in all three colours; a forward matrix
+    must make (1, 1, 1) roughly D50, else the calibration goes on without it. If something between two of them
+    cannot be inverted, only the first is kept.
     """
     known = tuple(
         calibration if _goes_to_d50(calibration.balanced_to_d50) else replace(calibration, balanced_to_d50=None)
         for calibration in calibrations
         if _sees(calibration)
     )
-    between = [xyz_to_camera(known, 1 / mired) for mired in np.linspace(1 / 2000, 1 / 10000, 65) if len(known) > 1]
-    return known if all(_is_invertible(matrix) for matrix in between) else known[:1]
+    if len(known) < 2:
+        return known
+    volumes = [np.linalg.det(xyz_to_camera(known, 1 / inverse)) for inverse in np.linspace(1 / 7500, 1 / 2850, 65)]
+    return known if min(volumes) > 0 or max(volumes) < 0 else known[:1]  # a change of sign passes through 0
 
 
 def _sees(calibration: Calibration) -> bool:

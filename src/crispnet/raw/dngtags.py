@@ -56,7 +56,7 @@ class Tags:
             found = np.atleast_1d(np.array(self.values.get(code), np.float64))
         except (TypeError, ValueError, OverflowError):
             return None
-        sound = found.ndim == 1 and found.size <= MOST_VALUES and np.isfinite(found).all()
+        sound = found.ndim == 1 and 0 < found.size <= MOST_VALUES and np.isfinite(found).all()
         return found if sound and (not counts or found.size in counts) else None
 
     def whole(self, code: int) -> int | None:

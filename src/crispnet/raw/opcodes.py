@@ -37,6 +37,7 @@ class Opcode:
     optional: bool
     number: ClassVar[int]
     since: ClassVar[int] = 0x01030000  # the DNG version that introduced the opcode
+    stages: ClassVar[tuple[int, ...]] = (1, 2, 3)  # the lists in which it can be applied
 
     @classmethod
     def from_body(cls, stage: int, optional: bool, body: bytes) -> Self:
@@ -136,6 +137,7 @@ class WarpRectilinear(Opcode):
     coefficients: np.ndarray
     centre: tuple[float, float]
     number = 1
+    stages = (3,)
     per_plane: ClassVar[int] = 6
 
     @classmethod
@@ -208,6 +210,7 @@ class FixBadPixelsConstant(Opcode):
     constant: int
     bayer_phase: int
     number = 4
+    stages = (1,)
 
     @classmethod
     def from_body(cls, stage: int, optional: bool, body: bytes) -> Self:
@@ -228,6 +231,7 @@ class FixBadPixelsList(Opcode):
     rectangles: np.ndarray
     bayer_phase: int
     number = 5
+    stages = (1, 2)
 
     @classmethod
     def from_body(cls, stage: int, optional: bool, body: bytes) -> Self:
@@ -270,6 +274,7 @@ def parse(data: bytes, stage: int) -> tuple[tuple[Opcode, ...], tuple[str, ...]]
             break
         try:
             kind = KNOWN[number]
+            _require(stage in kind.stages, "it cannot be applied in this list")
             opcodes.append(kind.from_body(stage, bool(flags & 1), data[body_starts:position]))
         except (KeyError, ValueError) as reason:
             notes.append(f"{title}: {_left_out(number, optional=bool(flags & 1), reason=reason)}")

@@ -141,8 +141,9 @@ def _active_area(decoder: rawpy.RawPy, tags: Tags) -> Found:
     if tagged:
         top, left, bottom, right = tagged
         return Found(Box(top, left, bottom - top, right - left), "DNG ActiveArea")
-    sizes = decoder.sizes
-    return Found(Box(sizes.top_margin, sizes.left_margin, sizes.height, sizes.width), "LibRaw")
+    sizes, (height, width) = decoder.sizes, decoder.raw_image.shape[:2]
+    top, left = sizes.top_margin, sizes.left_margin
+    return Found(Box(top, left, min(sizes.height, height - top), min(sizes.width, width - left)), "LibRaw")
 
 
 def _cfa_taken_again(path: Path, decoder: rawpy.RawPy) -> Found:
@@ -161,7 +162,7 @@ def _pattern(decoder: rawpy.RawPy, area: Box) -> np.ndarray | None:
 def _cfa(path: Path, decoder: rawpy.RawPy, area: Box) -> Found:
     pattern = _pattern(decoder, area)
     colours = decoder.color_desc.decode("ascii", "replace")
-    word = "" if pattern is None else "".join(colours[index] for index in pattern.ravel())
+    word = "" if pattern is None else "".join(colours[index : index + 1] for index in pattern.ravel())
     if word not in CFAS:
         refuse_filter_array(path, colours, None if pattern is None else pattern.shape)
     return Found(word, "LibRaw, at the active area")
@@ -213,6 +214,8 @@ def _white_balance(decoder: rawpy.RawPy, tags: Tags, calibrations: tuple[Calibra
         balance = white_balance.from_neutral(neutral_of(calibrations, light))
         if balance is not None:
             return Found(balance, "DNG AsShotWhiteXY")
+    if tags.is_dng and tags.values.keys() & {50728, 50729}:  # of an impossible value LibRaw makes another
+        return None
     balance = white_balance.green_one(*decoder.camera_whitebalance[:3])
     return None if balance is None else Found(balance, "LibRaw, as shot")
 

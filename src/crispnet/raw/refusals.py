@@ -18,6 +18,7 @@ NOT_RAW = {  # how files that are often taken for raws begin
     b"\xfd7zXZ\x00": "an xz archive",
     b"\x1f\x8b": "a gzip archive",
 }
+USUAL_CODECS = (None, 1, 7)  # Compression (259): not stated, none, lossless JPEG
 COPY_AGAIN = "Copy it from the card again, or open it with the camera maker's program to see whether it is whole."
 
 
@@ -98,8 +99,8 @@ def refuse_by_size(path: Path, height: int, width: int) -> None:
     """
     if min(height, width) < 2 or height * width > MOST_PHOTOSITES:
         raise UnreadableRaw(
-            f"{path} claims a frame of {width} x {height} photosites. 2 x 2 to {MOST_PHOTOSITES // 10**6} million "
-            f"were expected. {COPY_AGAIN}"
+            f"{path} claims a frame of {width} x {height} photosites. One of 2 x 2 to "
+            f"{MOST_PHOTOSITES // 10**6} million was needed. {COPY_AGAIN}"
         )
 
 
@@ -132,7 +133,7 @@ def refuse_by_libraw(path: Path, tags: Tags, error: Exception) -> NoReturn:
             "other programs, or check that the file is a photograph."
         ) from error
     if isinstance(error, rawpy.LibRawFileUnsupportedError | rawpy.LibRawNotImplementedError | NotImplementedError):
-        if not tags.values:
+        if not tags.is_dng:
             raise UnreadableRaw(
                 f"{path} is not a raw file that LibRaw {_version()} knows. A camera's raw file was needed (DNG, CR2, "
                 "CR3, CRW, NEF, ARW, RAF, RW2, ORF, PEF). If it is one, a newer camera may need a newer rawpy; else "
@@ -140,6 +141,11 @@ def refuse_by_libraw(path: Path, tags: Tags, error: Exception) -> NoReturn:
                 + COPY_AGAIN[1:]
             ) from error
         codec = "lossy JPEG" if tags.whole(259) == LOSSY_JPEG else f"compression {tags.whole(259)}"
+        if tags.whole(259) in USUAL_CODECS:
+            raise UnreadableRaw(
+                f"{path} is a DNG that LibRaw {_version()} cannot make sense of ({reason}). A whole DNG of a camera "
+                f"was needed. {COPY_AGAIN}"
+            ) from error
         raise UnsupportedRaw(
             f"{path} cannot be decoded by LibRaw {_version()} ({codec}: {reason}). A codec that LibRaw has was needed. "
             + CONVERT

@@ -53,9 +53,9 @@ def apply_gains(
     Args:
         plane: float32 (len(rows), len(columns)), linear, 0 = black level.
         opcodes: any opcodes; those that are no gains are left to others.
-        rows: the rows of the active area that the plane was sampled at, integers.
+        rows: the rows of the frame that the plane was sampled at, integers.
         columns: likewise.
-        frame: (height, width) of the active area.
+        frame: (height, width) that the opcodes refer to: the stored frame for list 1, else the active area.
         colour: 0, 1 or 2 for R, G or B, to which the maps of list 3 apply; None: leave those maps out.
         rgb: the file held RGB pixels, so that the maps of lists 1 and 2 are per colour too.
     """
