@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from crispnet.colour import D65_XY, decode_srgb, srgb_to_lab
 from crispnet.look.contract import Metadata
-from crispnet.look.plain import GREY, PlainLook, filmic_curve, metered_gain, recover_highlights
+from crispnet.look.plain import GREY, PlainLook, filmic_curve, metered_gain
 from crispnet.raw.bayer import pack_linear, thumbnail
 from crispnet.raw.calibration import neutral_of
 from making import CALIBRATIONS, raw_image, scene_rgb
@@ -75,27 +75,6 @@ def test_bright_neutrals_stay_neutral_up_to_and_beyond_clipping(kelvin_gains):
     lab = srgb_to_lab(np.clip(pixels[:, 20:-20, 20:-20].transpose(1, 2, 0), 0, 1))
     assert np.hypot(lab[..., 1], lab[..., 2]).max() < 9
     assert lab[:, -40:, 0].min() > 97  # what clips is white
-
-
-def test_highlights_below_clipping_are_left_alone():
-    colours = np.random.default_rng(0).uniform(0, 0.84, (3, 4, 6, 6)).astype(np.float32)
-    before = colours.copy()
-    recover_highlights(colours, np.ones(3, np.float32))
-    np.testing.assert_array_equal(colours, before)
-
-
-def test_a_clipped_green_rises_to_its_neighbours_and_no_value_falls():
-    colours = np.array([1.3, 1.0, 1.2], np.float32).reshape(3, 1, 1, 1)
-    before = colours.copy()
-    recover_highlights(colours, np.array([1.9, 1.0, 1.7], np.float32))
-    assert (colours >= before).all()
-    assert colours[1].item() == pytest.approx(1.25, abs=1e-6)
-
-
-def test_a_bright_coloured_light_keeps_its_colour():
-    amber = np.array([1.9, 1.0, 0.1], np.float32).reshape(3, 1, 1, 1)
-    recover_highlights(amber, np.array([1.9, 1.0, 1.7], np.float32))
-    assert amber[2].item() < 0.5 * amber[0].item()
 
 
 @given(st.floats(0.66, 64))

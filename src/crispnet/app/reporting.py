@@ -5,10 +5,6 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
-from rich.text import Text
-
 from crispnet.app.batch import Outcome
 
 Say = Callable[[str], None]
@@ -17,7 +13,7 @@ Say = Callable[[str], None]
 def report(outcomes: Iterable[Outcome], *, count: int, doing: str, as_json: bool) -> int:
     """Say what became of each of ``count`` tasks as it is known, and return how many failed."""
     failed = 0
-    with _progress(count, doing) as (say, complain, advance):
+    with _speaking(count, doing) as (say, complain, advance):
         for outcome in outcomes:
             advance()
             raw = str(outcome.task.raw)
@@ -34,29 +30,21 @@ def report(outcomes: Iterable[Outcome], *, count: int, doing: str, as_json: bool
 
 
 @contextmanager
-def _progress(count: int, doing: str) -> Iterator[tuple[Say, Say, Callable[[], None]]]:
-    """Show a bar on a terminal if there is more than one task; give ways to say, to complain and to advance."""
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
-
-    def complain(text: str) -> None:
-        console.print(text, markup=False)
-
-    def say(text: str) -> None:
-        print(text, flush=True)  # noqa: T201 - results are what standard output is for
-
-    if count == 1 or not console.is_terminal:
-        yield say, complain, lambda: None
+def _speaking(count: int, doing: str) -> Iterator[tuple[Say, Say, Callable[[], None]]]:
+    """Give ways to say, to complain and to advance; with a bar on a terminal if there is more than one task."""
+    if count == 1 or not sys.stderr.isatty():
+        yield _say, _complain, lambda: None
         return
-    columns = (TextColumn(doing), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
-    with Progress(*columns, console=console, redirect_stdout=False, redirect_stderr=False) as bar:
-        task = bar.add_task("", total=count)
+    from crispnet.app.bar import Bar
+
+    with Bar(count, doing) as bar:
         # On a terminal results have to go through the bar, which would else be torn.
-        yield complain if sys.stdout.isatty() else say, complain, lambda: bar.advance(task)
+        yield bar.say if sys.stdout.isatty() else _say, bar.say, bar.advance
 
 
-class _Rate(ProgressColumn):
-    """Files per minute."""
+def _say(text: str) -> None:
+    print(text, flush=True)  # noqa: T201 - results are what standard output is for
 
-    def render(self, task: Task) -> Text:
-        """Show how fast it goes, once that is known."""
-        return Text(f"{task.speed * 60:.0f}/min" if task.speed else "", style="progress.data.speed")
+
+def _complain(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)  # noqa: T201

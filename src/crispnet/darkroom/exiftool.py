@@ -37,6 +37,8 @@ COPIED = (
     *("-XMP-xmp:Rating", "-XMP-xmp:Label"),
     *(f"--{name}" for name in LEFT_OUT),
 )
+# A write that finds no file makes exiftool load what takes it longest, while the first raw is still being developed.
+WARM_UP = ("-EXIF:Artist=x", "-GPS:GPSLatitude=1", "-IPTC:Keywords=x", "-XMP-dc:Title=x", "/no file")
 
 
 class ExifToolError(Exception):
@@ -64,6 +66,7 @@ class ExifTool:
         self._limit = limit
         self._turn = threading.Lock()
         self._checked = False
+        self._warming: int | None = None  # the number of a command whose reply nobody has read yet
         self._program = shutil.which("exiftool")
         if self._program is None:
             raise ExifToolError("exiftool is not installed")
@@ -124,10 +127,19 @@ class ExifTool:
                 raise ExifToolError(f"exiftool ended unexpectedly: {error}") from error
 
     def _execute(self, *arguments: str) -> str:
+        warming, self._warming = self._warming, None
+        if warming is not None:
+            self._reply_to(warming)
+        return self._reply_to(self._send(*arguments))
+
+    def _send(self, *arguments: str) -> int:
         number = secrets.randbelow(10**9)  # a file's text cannot guess it and so cannot end our reading early
         assert self._process.stdin is not None
         self._process.stdin.write(b"".join(os.fsencode(line) + b"\n" for line in (*arguments, f"-execute{number}")))
         self._process.stdin.flush()
+        return number
+
+    def _reply_to(self, number: int) -> str:
         deadline = time.monotonic() + self._limit
         reply = ""
         while True:
@@ -149,6 +161,9 @@ class ExifTool:
         self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT)  # noqa: S603
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         threading.Thread(target=_read_lines, args=(self._process, self._lines), daemon=True).start()
+        self._warming = None
+        with contextlib.suppress(OSError):  # a process that dies at once is told from the first call
+            self._warming = self._send(*WARM_UP)
 
     def _stop(self) -> None:
         self._process.kill()  # it holds nothing that is not written yet

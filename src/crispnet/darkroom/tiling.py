@@ -32,14 +32,22 @@ def with_halo(packed: np.ndarray, window: Box, *, halo: int, stride: int = 1) ->
     height, width = packed.shape[1:]
     rows, columns = (_padded(size, halo, stride) for size in (window.height, window.width))
     top, left = window.top - halo, window.left - halo
-    if min(top, left) >= 0 and top + rows <= height and left + columns <= width:
-        return packed[:, top : top + rows, left : left + columns]
-    planes = []
-    for plane, (row, column) in zip(packed, PLANE_SITES, strict=True):
+    inner_rows = slice(max(top, 0), min(top + rows, height))
+    inner_columns = slice(max(left, 0), min(left + columns, width))
+    inner = packed[:, inner_rows, inner_columns]
+    if inner.shape[1:] == (rows, columns):
+        return inner
+    cut = np.empty((4, rows, columns), packed.dtype)
+    above, before = inner_rows.start - top, inner_columns.start - left
+    cut[:, above : above + inner.shape[1], before : before + inner.shape[2]] = inner
+    rim_rows = np.r_[:above, above + inner.shape[1] : rows]
+    rim_columns = np.r_[:before, before + inner.shape[2] : columns]
+    for plane, part, (row, column) in zip(packed, cut, PLANE_SITES, strict=True):
         lines = _mirrored_cells(height, top, rows, row)
         places = _mirrored_cells(width, left, columns, column)
-        planes.append(plane[np.ix_(lines, places)])
-    return np.stack(planes)
+        part[:, rim_columns] = plane[np.ix_(lines, places[rim_columns])]
+        part[rim_rows] = plane[np.ix_(lines[rim_rows], places)]
+    return cut
 
 
 def _padded(size: int, halo: int, stride: int) -> int:

@@ -61,9 +61,14 @@ def _directions(
     return _Directions(
         np.abs(left - right) + np.abs(bend_rows),
         np.abs(above - below) + np.abs(bend_columns),
-        (left + right) * 0.5 + bend_rows * 0.25,
-        (above + below) * 0.5 + bend_columns * 0.25,
+        _bent(left, right, bend_rows),
+        _bent(above, below, bend_columns),
     )
+
+
+def _bent(one: np.ndarray, other: np.ndarray, bend: np.ndarray) -> np.ndarray:
+    """Interpolate between two greens along the bend of the other colour, but never far below both."""
+    return np.maximum((one + other) * 0.5 + bend * 0.25, np.minimum(one, other) * 0.5)
 
 
 def _blend(site: _Directions, around_rows: np.ndarray, around_columns: np.ndarray) -> np.ndarray:

@@ -14,6 +14,7 @@ import numpy as np
 from crispnet.colour import SRGB_TO_XYZ, XYZ_TO_SRGB, encode_srgb
 from crispnet.look.contract import Metadata
 from crispnet.look.demosaic import MARGIN, demosaic
+from crispnet.look.highlights import recover_highlights, remove_fringes
 from crispnet.raw.bayer import PLANE_SITES
 from crispnet.strips import for_each, strips
 
@@ -137,8 +138,11 @@ def _render(packed: np.ndarray, rendition: Rendition, target: np.ndarray) -> Non
     def render_block(block: tuple[slice, slice]) -> None:
         (top, bottom), (left, right) = ((part.start, part.stop) for part in block)
         around = framed[:, top : bottom + 2 * MARGIN, left : right + 2 * MARGIN]
-        colours = demosaic(around * rendition.white_balance[:, None, None])
-        recover_highlights(colours, rendition.white_balance[:3])
+        balanced = around * rendition.white_balance[:, None, None]
+        clipped = recover_highlights(balanced, rendition.white_balance)
+        colours = demosaic(balanced)
+        if clipped is not None:
+            remove_fringes(colours, clipped)
         encoded = _encode(colours, rendition)
         block_target = target[2 * top : 2 * bottom, 2 * left : 2 * right]
         for (row, column), values in zip(PLANE_SITES, encoded.swapaxes(0, 1), strict=True):
@@ -146,29 +150,6 @@ def _render(packed: np.ndarray, rendition: Rendition, target: np.ndarray) -> Non
                 block_target[row::2, column::2, colour] = values[colour]
 
     for_each(product(rows, columns), render_block)
-
-
-def recover_highlights(colours: np.ndarray, clipping: np.ndarray) -> None:
-    """Rebuild clipped colours from the ones that are not, in place, so that bright neutrals stay neutral.
-
-    A clipped colour rises to the mean of the other two; where two clip, the third shows how bright the place is, and
-    it becomes neutral unless the third says that it had a colour of its own.
-
-    Args:
-        colours: (3, ...) balanced camera values.
-        clipping: (3,) the values at which they clip.
-    """
-    ratios = colours.reshape(3, -1) / clipping[:, None]
-    bright = np.flatnonzero((ratios > 0.85).any(axis=0))
-    if not bright.size:
-        return
-    ratios = ratios[:, bright]
-    found = colours.reshape(3, -1)[:, bright]
-    clipped = np.clip((ratios - 0.85) / 0.13, 0, 1)
-    raised = found + clipped * np.maximum((found.sum(axis=0) - found) / 2 - found, 0)
-    lit = np.clip(ratios.min(axis=0) / 0.25 - 1, 0, 1)  # how surely even the darkest colour is bright
-    raised += np.sort(clipped, axis=0)[1] * lit * (raised.max(axis=0) - raised)
-    colours.reshape(3, -1)[:, bright] = raised
 
 
 def _encode(colours: np.ndarray, rendition: Rendition) -> np.ndarray:
