@@ -23,7 +23,7 @@ from making import gain_map, raw_image
 from retagging import directories, entries, entry_of, with_tag
 
 PREVIEW = np.random.default_rng(0).integers(0, 255, (48, 64, 3), np.uint8)
-MUTATIONS = 300
+MUTATIONS = 150  # with and without a picture each
 
 
 def dng(tmp_path: Path, *, preview: np.ndarray | None = None) -> Path:
@@ -97,9 +97,9 @@ def test_an_empty_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("head", "kind"),
-    [(picture_bytes("JPEG"), "JPEG"), (picture_bytes("PNG"), "PNG"), (b"PK\3\4" + bytes(99), "ZIP"), (b"%PDF-1.7", "PDF")],
+    [(picture_bytes("JPEG"), "JPEG"), (picture_bytes("PNG"), "PNG"), (b"PK\3\4", "ZIP"), (b"%PDF-1.7", "PDF")],
     ids=["JPEG", "PNG", "ZIP", "PDF"],
-)  # fmt: skip
+)
 def test_something_else_named_dng(head: bytes, kind: str, tmp_path: Path) -> None:
     (tmp_path / "a.dng").write_bytes(head)
     assert kind in refused(tmp_path / "a.dng")
@@ -118,7 +118,8 @@ def test_random_bytes(head: bytes, length: int, tmp_path: Path) -> None:
     for seed in range(4):
         noise = b"?" + np.random.default_rng(seed).bytes(length - 1)
         (tmp_path / "a.raw").write_bytes(head + noise)
-        refused(tmp_path / "a.raw")
+        words = refused(tmp_path / "a.raw")
+        assert ("cut short" in words) or not head.endswith((b"CCDR", b"RAW "))
 
 
 # A raw file that is damaged
@@ -168,6 +169,7 @@ HARMLESS = {
     "too many blacks": (50714, "I", (512,) * 12),
     "blacks in a strange pattern": (50713, "H", (0, 9)),
     "blacks in an enormous pattern": (50713, "d", (1e300, 1e300)),
+    "white of no number": (50717, "I", ()),
     "no white": (50717, "I", (0,)),
     "white beyond 16 bits": (50717, "I", (2**32 - 1,)),
     "crop of nothing": (50720, "I", (0, 0)),
@@ -291,6 +293,7 @@ DNG = Tags({50706: bytes([1, 4, 0, 0]), 259: 7})
     ids=repr,
 )
 def test_what_libraw_says_is_said_in_words(tags: Tags, error: Exception, kind: type[RawError], tmp_path: Path) -> None:
+    (tmp_path / "a.dng").write_bytes(b"II*\0")
     with pytest.raises(kind) as refusal:
         refusals.refuse_by_libraw(tmp_path / "a.dng", tags, error)
     assert_clear(str(refusal.value), tmp_path / "a.dng")

@@ -60,7 +60,7 @@ def camera_picture(path: str | Path) -> CameraPicture:
         turn = orientation(decoder, tags).value
         if preview.format is not rawpy.ThumbFormat.JPEG:
             return CameraPicture(upright(_as_rgb(np.asarray(preview.data)), turn), NOT_STATED, None)
-        data = bytes(preview.data)
+        data = _as_written(bytes(preview.data))
     try:
         with Image.open(io.BytesIO(data), formats=["JPEG"]) as picture:
             return _from_jpeg(picture, data, turn)
@@ -68,6 +68,13 @@ def camera_picture(path: str | Path) -> CameraPicture:
         raise NoCameraPicture(
             f"{path} holds a damaged picture ({error}). A whole JPEG was needed. {LOOK_BESIDE}"
         ) from error
+
+
+def _as_written(jpeg: bytes) -> bytes:
+    """Take out the EXIF that LibRaw puts before a picture that does not begin with one, and which hides a later one."""
+    ends = 4 + int.from_bytes(jpeg[4:6], "big")
+    added = jpeg[2:4] == b"\xff\xe1" and b"dcraw v" in jpeg[:ends]  # its Software
+    return jpeg[:2] + jpeg[ends:] if added else jpeg
 
 
 def _as_rgb(bitmap: np.ndarray) -> np.ndarray:

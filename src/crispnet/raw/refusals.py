@@ -18,6 +18,12 @@ NOT_RAW = {  # how files that are often taken for raws begin
     b"\xfd7zXZ\x00": "an xz archive",
     b"\x1f\x8b": "a gzip archive",
 }
+RAW = {  # (where, what) that raws other than TIFFs begin with
+    (6, b"HEAPCCDR"): "Canon CRW",
+    (4, b"ftypcrx "): "Canon CR3",
+    (0, b"FUJIFILMCCD-RAW"): "Fujifilm RAF",
+    (0, b"\0MRM"): "Minolta MRW",
+}
 USUAL_CODECS = (None, 1, 7)  # Compression (259): not stated, none, lossless JPEG
 COPY_AGAIN = "Copy it from the card again, or open it with the camera maker's program to see whether it is whole."
 
@@ -134,6 +140,7 @@ def refuse_by_libraw(path: Path, tags: Tags, error: Exception) -> NoReturn:
         ) from error
     if isinstance(error, rawpy.LibRawFileUnsupportedError | rawpy.LibRawNotImplementedError | NotImplementedError):
         if not tags.is_dng:
+            _refuse_cut_short(path, error)
             raise UnreadableRaw(
                 f"{path} is not a raw file that LibRaw {_version()} knows. A camera's raw file was needed (DNG, CR2, "
                 "CR3, CRW, NEF, ARW, RAF, RW2, ORF, PEF). If it is one, a newer camera may need a newer rawpy; else "
@@ -153,6 +160,17 @@ def refuse_by_libraw(path: Path, tags: Tags, error: Exception) -> NoReturn:
     raise UnreadableRaw(
         f"{path} is damaged or cut short: LibRaw says '{reason}'. A whole raw file was needed. {COPY_AGAIN}"
     ) from error
+
+
+def _refuse_cut_short(path: Path, error: Exception) -> None:
+    """Refuse what begins like a raw file, but no longer has what LibRaw tells the camera from (in a CRW, its end)."""
+    head = _head(path)
+    for (where, what), kind in RAW.items():
+        if head[where:].startswith(what):
+            raise UnreadableRaw(
+                f"{path} begins like a {kind}, but the rest makes no sense to LibRaw {_version()}: it is damaged or "
+                f"cut short. A whole file was needed. {COPY_AGAIN}"
+            ) from error
 
 
 def said(error: Exception) -> str:
