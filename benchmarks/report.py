@@ -112,7 +112,7 @@ def _demosaic(result: Result) -> str:
 
 
 def _plain(result: Result) -> str:
-    figures = ("delta_e_76_mean", "delta_e_76_median", "delta_e_76_p95")
+    figures = ("delta_e_76_mean", "delta_e_76_median", "delta_e_76_p95", "exposure_to_the_cameras_ev")
     rows = [
         (photograph["raw"], photograph["camera"], *(_shown(photograph.get(figure)) for figure in figures))
         for photograph in result["photographs"]
@@ -120,8 +120,9 @@ def _plain(result: Result) -> str:
     return "\n".join([
         "## The plain look beside the cameras' own pictures\n",
         f"ΔE76 between means of {result['means']} parts; {result['jnd']} is just noticeable. For reference only: the",
-        "plain look imitates no camera. The pictures are in [sheets](sheets/all.jpg).\n",
-        _table(["raw", "camera", "mean", "median", "95th percentile"], rows),
+        "plain look imitates no camera. The last column is the EV to add so that both are equally light. The pictures",
+        "are in [sheets](sheets/all.jpg).\n",
+        _table(["raw", "camera", "mean", "median", "95th percentile", "EV"], rows),
     ])  # fmt: skip
 
 

@@ -34,6 +34,7 @@ class Pair:
     """A raw as we render it and as its camera did: (h, w, 3) uint8, both upright; None: no such picture."""
 
     name: str
+    raw: crispnet.RawImage
     camera: str
     ours: np.ndarray
     theirs: np.ndarray | None
@@ -45,14 +46,20 @@ def main() -> None:
     parser.add_argument("raws", nargs="+", metavar="RAW[=PICTURE]", help="a raw file, and the camera's picture of it")
     parser.add_argument("-o", "--output", type=Path, default=Path("docs/sheets"), help="a folder for the sheets")
     parser.add_argument("--write", type=Path, metavar="JSON", help="write the colour differences to a file")
+    parser.add_argument(
+        "--picture", type=Path, metavar="JPEG", help="write just the two pictures of each raw to a file"
+    )
     wish = parser.parse_args()
+    if wish.picture:
+        _save(_stack([_both(read_pair(*words.split("=", 1)), width=WIDTH) for words in wish.raws]), wish.picture)
+        return
     wish.output.mkdir(parents=True, exist_ok=True)
     differences, rows = [], []
     for words in wish.raws:
         pair = read_pair(*words.split("=", 1))
         _save(sheet(pair), wish.output / f"{pair.name.lower().replace('.', '-')}.jpg")
         rows.append(_both(pair, width=WIDTH // 2))
-        difference = colour_difference(pair)
+        difference = colour_difference(pair) | exposure_difference(pair)
         print(pair.name, difference or "no picture of the camera's own")
         differences.append({"raw": pair.name, "camera": pair.camera, **difference})
     _save(_stack(rows), wish.output / "all.jpg")
@@ -66,7 +73,7 @@ def read_pair(raw_path: str, picture_path: str | None = None) -> Pair:
     photo = crispnet.develop(raw, depth=8)
     camera = " ".join(str(raw.exif.get(word, "")) for word in ("make", "model")).strip()
     ours = np.ascontiguousarray(upright(photo.pixels, raw.orientation))
-    return Pair(Path(raw_path).name, camera, ours, _their_picture(raw_path, picture_path))
+    return Pair(Path(raw_path).name, raw, camera, ours, _their_picture(raw_path, picture_path))
 
 
 def _their_picture(raw_path: str, picture_path: str | None) -> np.ndarray | None:
@@ -124,6 +131,19 @@ def colour_difference(pair: Pair) -> dict[str, float]:
         "delta_e_76_median": round(float(median), 2),
         "delta_e_76_p95": round(float(high), 2),
     }
+
+
+def exposure_difference(pair: Pair) -> dict[str, float]:
+    """Find the EV to add to our rendering so that it is as light, on the mean, as the camera's picture."""
+    if pair.theirs is None:
+        return {}
+    wanted = _lab_of_means(pair.theirs)[..., 0].mean()
+    low, high = -3.0, 3.0
+    while high - low > 0.01:
+        middle = (low + high) / 2
+        ours = crispnet.develop(pair.raw, exposure=middle, depth=8).pixels
+        low, high = (middle, high) if _lab_of_means(ours)[..., 0].mean() < wanted else (low, middle)
+    return {"exposure_to_the_cameras_ev": round((low + high) / 2, 2)}
 
 
 def _lab_of_means(picture: np.ndarray) -> np.ndarray:

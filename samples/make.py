@@ -41,7 +41,10 @@ def _rebased(opcode: GainMap, part: Box, height: int, width: int) -> GainMap:
         bottom=part.height,
         right=part.width,
         spacing=(opcode.spacing[0] * down, opcode.spacing[1] * across),
-        origin=((opcode.origin[0] * height - part.top) / part.height, (opcode.origin[1] * width - part.left) / part.width),
+        origin=(
+            (opcode.origin[0] * height - part.top) / part.height,
+            (opcode.origin[1] * width - part.left) / part.width,
+        ),
     )
 
 

@@ -259,3 +259,11 @@ def test_the_samples_develop_with_the_program_that_is_installed(tmp_path):
     assert done.returncode == 0, done.stderr
     assert size(tmp_path / "out/box.jpg") == (2272, 1704)
     assert size(tmp_path / "out/mural.jpg") == (1600, 1200)
+
+
+def test_a_name_that_is_no_text_comes_out_as_it_went_in(tmp_path):
+    name = os.fsencode(tmp_path) + b"/caf\xe9.dng"
+    os.rename(write_dng(raw_image(), tmp_path / "cafe.dng"), name)
+    program = Path(sys.executable).parent / "crispnet"
+    done = subprocess.run([program, "develop", name], capture_output=True)
+    assert (done.returncode, done.stdout) == (0, b"caf\xe9.jpg\n"), done.stderr

@@ -4,9 +4,11 @@ Results go to standard output, progress and complaints to standard error. Exit c
 named, the others done; 2 usage; 3 nothing could be done.
 """
 
+import io
 import json as json_format
 import os
 import re
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -46,6 +48,8 @@ def main() -> None:
     """Run the command line."""
     # Strips of a picture run on all cores already (crispnet.strips); a second layer of threads only gets in their way.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")  # names of files need not be text
     app()
 
 

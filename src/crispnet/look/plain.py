@@ -20,7 +20,7 @@ from crispnet.strips import for_each, strips
 
 GREY = 0.18  # the linear value that the curve leaves where it is
 CONTRAST = 1.55  # slope of the curve at grey, in log-log
-USUAL_GAIN = 1.3  # what five cameras' own pictures have over their raws; see docs/decisions.md
+USUAL_GAIN = 1.3  # what the cameras' own pictures have over their raws; see docs/decisions.md
 BELIEVED_DARK, BELIEVED_BRIGHT = 0.5, 1.0  # EV off the middle that a photographer may have meant
 CURVE_STEPS = 1 << 16
 BLOCK = (64, 256)  # packed rows and columns rendered at a time: their temporaries stay in the cache
