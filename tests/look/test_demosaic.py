@@ -36,7 +36,7 @@ def test_a_flat_colour_stays_flat(colour):
     np.testing.assert_allclose(interpolated(mosaic), np.broadcast_to(np.float32(colour), (16, 20, 3)), atol=2e-6)
 
 
-@given(st.floats(-0.01, 0.01), st.floats(-0.01, 0.01))
+@given(st.floats(-0.006, 0.006), st.floats(-0.006, 0.006))  # light is never negative
 def test_a_grey_ramp_is_exact(down, across):
     y, x = np.mgrid[:32, :40]
     ramp = np.repeat((0.5 + down * y + across * x)[..., None], 3, axis=2)
@@ -81,3 +81,17 @@ def test_a_fine_grey_pattern_has_no_false_colours():
     stripes = np.repeat((0.5 + 0.3 * np.sin(0.75 * np.pi * (0.2 * x + 0.98 * y) * 0.7))[..., None], 3, axis=2)
     pixels = interpolated(remosaic(stripes))[8:-8, 8:-8]
     assert np.ptp(pixels, axis=2).mean() < 0.02
+
+
+def test_dark_noise_stays_grey():
+    """Holding greens up to their neighbours must not tint what lies about the black level."""
+    noise = np.random.default_rng(4).normal(0.002, 0.004, (400, 400))
+    colours = interpolated(noise)[8:-8, 8:-8].mean(axis=(0, 1))
+    np.testing.assert_allclose(colours, 0.002, atol=2e-4)
+
+
+def test_an_edge_of_another_colour_does_not_drive_green_below_its_neighbours():
+    """Red falls from far above green to nothing: its bend would pull green far below zero."""
+    scene = np.full((32, 40, 3), 0.1, np.float32)
+    scene[:, 20:] = [1.9, 1.0, 1.7]
+    assert interpolated(remosaic(scene))[8:-8, 8:-8, 1].min() > 0.02

@@ -15,6 +15,9 @@ from typing import NamedTuple
 import numpy as np
 
 MARGIN = 3  # packed pixels of context used on each side
+BELOW = np.float32(
+    0.02
+)  # how far noise may pull a green down; held closer to its neighbours, dark noise would turn green
 
 
 def demosaic(packed: np.ndarray) -> np.ndarray:
@@ -68,7 +71,7 @@ def _directions(
 
 def _bent(one: np.ndarray, other: np.ndarray, bend: np.ndarray) -> np.ndarray:
     """Interpolate between two greens along the bend of the other colour, but never far below both."""
-    return np.maximum((one + other) * 0.5 + bend * 0.25, np.minimum(one, other) * 0.5)
+    return np.maximum((one + other) * 0.5 + bend * 0.25, np.minimum(one, other) * 0.5 - BELOW)
 
 
 def _blend(site: _Directions, around_rows: np.ndarray, around_columns: np.ndarray) -> np.ndarray:
