@@ -140,18 +140,22 @@ def develop(
     json: Json = False,
 ) -> None:
     """Develop raw files into pictures."""
-    from crispnet.app import batch, developing
-    from crispnet.look.shelf import load_look
+    from crispnet.app import batch
+    from crispnet.darkroom.exiftool import installed
 
     try:
         tasks = batch.plan(raws, output, ENDINGS[format or Format.jpeg])
-        wish = developing.Wish(
-            load_look(look), white_balance, exposure, format, depth, quality, max_memory // jobs, overwrite
-        )
-        wish.check(tasks)
+        with installed() as exiftool:  # it starts while Python is still busy importing
+            from crispnet.app import developing
+            from crispnet.look.shelf import load_look
+
+            memory = max_memory // jobs
+            wish = developing.Wish(load_look(look), white_balance, exposure, format, depth, quality, memory, overwrite)
+            wish.check(tasks)
+            failed = developing.develop_all(tasks, wish, exiftool=exiftool, jobs=jobs, as_json=json)
     except CrispnetError as error:
         _give_up(error)
-    if developing.develop_all(tasks, wish, jobs=jobs, as_json=json):
+    if failed:
         raise typer.Exit(SOME_FAILED)
 
 

@@ -1,8 +1,6 @@
 """What ``crispnet develop`` does with each raw."""
 
-import shutil
 import time
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,15 +51,14 @@ class Wish:
         return str(self.format or ENDINGS[task.picture.suffix.lower()])
 
 
-def develop_all(tasks: list[batch.Task], wish: Wish, *, jobs: int, as_json: bool) -> int:
+def develop_all(tasks: list[batch.Task], wish: Wish, *, exiftool: ExifTool | None, jobs: int, as_json: bool) -> int:
     """Develop every raw, say what became of each, and return how many failed."""
-    with ExifTool() if shutil.which("exiftool") else nullcontext() as exiftool:
 
-        def work(task: batch.Task) -> dict[str, Any]:
-            return _develop_one(task, wish, exiftool)
+    def work(task: batch.Task) -> dict[str, Any]:
+        return _develop_one(task, wish, exiftool)
 
-        outcomes = batch.run(tasks, work, jobs=jobs)
-        return report(outcomes, count=len(tasks), doing="developing", as_json=as_json)
+    outcomes = batch.run(tasks, work, jobs=jobs)
+    return report(outcomes, count=len(tasks), doing="developing", as_json=as_json)
 
 
 def _develop_one(task: batch.Task, wish: Wish, exiftool: ExifTool | None) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import threading
 import time
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -43,6 +44,11 @@ WARM_UP = ("-EXIF:Artist=x", "-GPS:GPSLatitude=1", "-IPTC:Keywords=x", "-XMP-dc:
 
 class ExifToolError(Exception):
     """Exiftool is missing, too old, too slow, or refuses the file."""
+
+
+def installed() -> AbstractContextManager["ExifTool | None"]:
+    """Start exiftool where it is installed; without it, give None."""
+    return ExifTool() if shutil.which("exiftool") else contextlib.nullcontext()
 
 
 class ExifTool:
