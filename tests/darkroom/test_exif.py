@@ -5,7 +5,7 @@ import pytest
 import tifffile
 from PIL import Image, ImageCms
 
-from crispnet.darkroom.output import save, srgb_profile
+from crispnet.darkroom.output import srgb_profile
 from crispnet.darkroom.quantise import quantise
 from crispnet.version import VERSION
 from making import FORMS, photo, picture
@@ -13,7 +13,7 @@ from making import FORMS, photo, picture
 
 @pytest.mark.parametrize(("name", "depth"), FORMS)
 def test_every_format_carries_the_profile_and_the_shooting_data(name, depth, tmp_path):
-    saved = save(photo(orientation=6), tmp_path / name, depth=depth)
+    saved = photo(orientation=6).save(tmp_path / name, depth=depth)
     if name == "a.tif":
         with tifffile.TiffFile(saved) as tiff:
             tags = tiff.pages[0].tags
@@ -54,7 +54,7 @@ def test_the_profile_is_srgb():
     "exif", [{}, {"iso": float("nan"), "aperture": -1, "exposure_time": 1e-30, "make": "x" * 10**6}]
 )
 def test_missing_and_absurd_shooting_data_do_no_harm(exif, tmp_path):
-    with Image.open(save(photo(exif=exif), tmp_path / "a.jpg")) as image:
+    with Image.open(photo(exif=exif).save(tmp_path / "a.jpg")) as image:
         assert not {33434, 33437, 34855} & set(image.getexif().get_ifd(34665))
 
 
@@ -63,12 +63,12 @@ def test_missing_and_absurd_shooting_data_do_no_harm(exif, tmp_path):
 )
 def test_exposure_times_are_written_as_photographers_say_them(seconds, expected, tmp_path):
     exif = {"exposure_time": float(np.float32(seconds))}
-    with Image.open(save(photo(exif=exif), tmp_path / "a.jpg")) as image:
+    with Image.open(photo(exif=exif).save(tmp_path / "a.jpg")) as image:
         written = image.getexif().get_ifd(34665)[33434]
     assert (written.numerator, written.denominator) == expected
 
 
 def test_a_sensitivity_above_16_bits_is_saturated(tmp_path):
-    with Image.open(save(photo(exif={"iso": 102400.0}), tmp_path / "a.jpg")) as image:
+    with Image.open(photo(exif={"iso": 102400.0}).save(tmp_path / "a.jpg")) as image:
         shot = image.getexif().get_ifd(34665)
     assert (shot[34855], shot[34864], shot[34866]) == (65535, 2, 102400)

@@ -10,7 +10,6 @@ import tifffile
 from PIL import Image
 
 from crispnet.darkroom.exiftool import ExifTool, ExifToolError
-from crispnet.darkroom.output import save
 from crispnet.version import VERSION
 from making import FORMS, names, photo
 
@@ -44,7 +43,7 @@ class TestExifTool:
     def test_everything_but_the_raws_own_pixels_is_copied(self, name, depth, tmp_path, raw_file, exiftool):
         out = tmp_path / "-out %d %f"
         out.mkdir()
-        saved = save(photo(orientation=6, path=raw_file), out / f"-ü 50% {name}", depth=depth, exiftool=exiftool)
+        saved = photo(orientation=6, path=raw_file).save(out / f"-ü 50% {name}", depth=depth, exiftool=exiftool)
         copied = {"GPSLatitude": "48.5", "XMP-dc:Title": "Berg", "UserComment": "hello", "Make": "Real"}
         own = {"Software": f"crispnet {VERSION}, look plain 0.1.0", "ExifIFD:ColorSpace": "1"}
         own |= {"ExifImageWidth": "70", "ImageSize": "70 90", "ProfileDescription": "sRGB built-in"}
@@ -56,8 +55,8 @@ class TestExifTool:
         assert names(out) == [f"-ü 50% {name}"]
 
     def test_pixels_are_the_same_with_and_without(self, tmp_path, raw_file, exiftool):
-        rich = save(photo(path=raw_file), tmp_path / "a.jpg", exiftool=exiftool)
-        plain = save(photo(path=raw_file), tmp_path / "b.jpg")
+        rich = photo(path=raw_file).save(tmp_path / "a.jpg", exiftool=exiftool)
+        plain = photo(path=raw_file).save(tmp_path / "b.jpg")
         with Image.open(rich) as one, Image.open(plain) as other:
             assert one.tobytes() == other.tobytes()
 
@@ -67,13 +66,13 @@ class TestExifTool:
             raw = tmp_path / f"{size}.tif"
             notes = b"LEICA\0\0\0" + np.random.default_rng(4).bytes(size)
             raw.write_bytes(tiff_with_maker_notes(notes))
-            saved = save(photo(path=raw, exif={}), tmp_path / f"{size}.jpg", exiftool=exiftool)
+            saved = photo(path=raw, exif={}).save(tmp_path / f"{size}.jpg", exiftool=exiftool)
             found.append(tell(saved, "-MakerNoteUnknown", "-LensModel", "-Make"))
         assert [values[-2:] for values in found] == [["Summicron", "Leica"]] * 2
         assert [len(values) for values in found] == [3, 2]
 
     def test_a_missing_raw_costs_the_picture_nothing(self, tmp_path, exiftool, caplog):
-        saved = save(photo(path=tmp_path / "gone.dng"), tmp_path / "a.jpg", exiftool=exiftool)
+        saved = photo(path=tmp_path / "gone.dng").save(tmp_path / "a.jpg", exiftool=exiftool)
         assert "gone.dng' does not exist" in caplog.text
         with Image.open(saved) as image:
             assert image.getexif()[272] == "K 1"
@@ -83,19 +82,19 @@ class TestExifTool:
         ("name", "words"), [("a\n-delete_original\n.dng", "without line breaks"), ("%d%f.jpg", "for a pattern")]
     )
     def test_a_name_that_is_no_argument_is_not_passed_on(self, name, words, tmp_path, exiftool, caplog):
-        save(photo(path=tmp_path / name), tmp_path / "a.jpg", exiftool=exiftool)
+        photo(path=tmp_path / name).save(tmp_path / "a.jpg", exiftool=exiftool)
         assert words in caplog.text
 
     def test_a_process_that_died_is_replaced(self, tmp_path, raw_file, caplog):
         with ExifTool() as exiftool:
             exiftool._process.kill()
             exiftool._process.wait()
-            saved = save(photo(path=raw_file), tmp_path / "a.jpg", exiftool=exiftool)
+            saved = photo(path=raw_file).save(tmp_path / "a.jpg", exiftool=exiftool)
         assert tell(saved, "-XMP-dc:Title") == ["Berg"]
         assert caplog.text == ""
 
     def test_both_chunks_of_a_png_are_read(self, tmp_path):
-        saved = save(photo(), tmp_path / "a.png", depth=16)
+        saved = photo().save(tmp_path / "a.png", depth=16)
         assert tell(saved, "-IFD0:Make", "-ICC_Profile:ProfileDescription") == ["Jürgens Kamera", "sRGB built-in"]
         assert tell(saved, "-validate") == ["0 0 0"]
 
@@ -142,7 +141,7 @@ def test_an_exiftool_that_fails_costs_the_picture_nothing(script, reason, tmp_pa
     out = tmp_path / "out"
     out.mkdir()
     with caplog.at_level(logging.WARNING), ExifTool(limit=0.3) as exiftool:
-        saved = [save(photo(path=tmp_path / "a.dng"), out / f"{n}.jpg", exiftool=exiftool) for n in range(2)]
+        saved = [photo(path=tmp_path / "a.dng").save(out / f"{n}.jpg", exiftool=exiftool) for n in range(2)]
     assert caplog.text.count(reason) == 2
     for path in saved:
         with Image.open(path) as image:

@@ -10,7 +10,7 @@ import struct
 import zlib
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -19,13 +19,11 @@ from crispnet.darkroom.exiftool import ExifTool, ExifToolError
 from crispnet.darkroom.quantise import quantise
 from crispnet.errors import OutputError
 from crispnet.files import Part, check_destination, whole_file
+from crispnet.raw.image import RawImage
 from crispnet.raw.orientation import upright
 from crispnet.raw.tiff import Directory, lay_out, long, picture_in, short, undefined
 from crispnet.strips import strips
 from crispnet.version import VERSION
-
-if TYPE_CHECKING:
-    from crispnet.darkroom.photo import Photo
 
 log = logging.getLogger(__name__)
 
@@ -40,19 +38,23 @@ OPTIONS: dict[str, dict[str, Any]] = {  # for Pillow
 
 
 def save(
-    photo: "Photo",
+    pixels: np.ndarray,
+    raw: RawImage,
     path: str | os.PathLike[str],
     *,
+    look: str,
     format: str | None = None,  # noqa: A002 - the word a photographer would use
     depth: int | None = None,
     quality: int = 95,
     overwrite: bool = False,
     exiftool: ExifTool | None = None,
 ) -> Path:
-    """Save a photo, upright, with its colour profile and shooting data, and return the path.
+    """Save developed pixels, upright, with their colour profile and shooting data, and return the path.
 
     Args:
-        photo: what ``develop`` made.
+        pixels: (h, w, 3) sRGB-encoded, in sensor orientation: float in [0, 1], uint8 or uint16.
+        raw: what they were developed from.
+        look: name and version of the look that rendered them.
         path: where to; the folder must exist.
         format: "jpeg", "png", "tiff" or "avif"; by default what the ending of ``path`` says.
         depth: bits per channel: 8 or, for PNG and TIFF, 16; by default 16 for TIFF and 8 for the others.
@@ -69,12 +71,14 @@ def save(
     if not 1 <= quality <= 100:
         raise ValueError(f"expected a quality of 1 to 100, got {quality}")
     kind, depth = _kind_and_depth(path, format, depth)
-    check_destination(path, raw=photo.raw.path, overwrite=overwrite)
+    check_destination(path, raw=raw.path, overwrite=overwrite)
+    picture = quantise(upright(pixels, raw.orientation), depth=depth)
+    description = exif.describe(raw.exif, software=f"crispnet {VERSION}, look {look}", size=picture.shape[:2])
     with whole_file(path, overwrite=overwrite, ending=f".{kind}") as hidden:
         with hidden.open("xb") as file:
-            file.writelines(_encode(photo, kind, depth=depth, quality=quality))
-        if exiftool is not None and photo.raw.path is not None:
-            _enrich(hidden, photo.raw.path, exiftool)
+            file.writelines(_encode(picture, kind, description, quality=quality))
+        if exiftool is not None and raw.path is not None:
+            _enrich(hidden, raw.path, exiftool)
     return path
 
 
@@ -100,11 +104,8 @@ def _kind_and_depth(path: Path, named: str | None, depth: int | None) -> tuple[s
     return kind, depth
 
 
-def _encode(photo: "Photo", kind: str, *, depth: int, quality: int) -> list[Part]:
-    """Encode a photo; the parts of the file, in order."""
-    picture = quantise(upright(photo.pixels, photo.raw.orientation), depth=depth)
-    software = f"crispnet {VERSION}, look {photo.look}"
-    description = exif.describe(photo.raw.exif, software=software, size=picture.shape[:2])
+def _encode(picture: np.ndarray, kind: str, description: Directory, *, quality: int) -> list[Part]:
+    """Encode an upright, quantised picture; the parts of the file, in order."""
     if kind == "png":
         return _png(picture, description)
     if kind == "tiff":

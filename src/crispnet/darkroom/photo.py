@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from crispnet.darkroom.exiftool import ExifTool
 from crispnet.darkroom.lens import straighten
 from crispnet.darkroom.output import save
 from crispnet.darkroom.quantise import QUANTISED, quantise, quantise_into
@@ -36,9 +36,32 @@ class Photo:
     raw: RawImage
     look: str
 
-    def save(self, path: str | Path, **options: Any) -> Path:
-        """Save the photograph, upright: see ``crispnet.darkroom.output.save``."""
-        return save(self, path, **options)
+    def save(
+        self,
+        path: str | Path,
+        *,
+        format: str | None = None,  # noqa: A002 - the word a photographer would use
+        depth: int | None = None,
+        quality: int = 95,
+        overwrite: bool = False,
+        exiftool: ExifTool | None = None,
+    ) -> Path:
+        """Save the photograph, upright, and return the path; see ``darkroom.output.save`` for the arguments.
+
+        Raises:
+            OutputError: it cannot be written there; nothing half-written is left behind.
+        """
+        return save(
+            self.pixels,
+            self.raw,
+            path,
+            look=self.look,
+            format=format,
+            depth=depth,
+            quality=quality,
+            overwrite=overwrite,
+            exiftool=exiftool,
+        )
 
     @property
     def notes(self) -> tuple[str, ...]:
