@@ -112,7 +112,8 @@ def test_a_failing_file_is_named_and_the_others_are_done(raw, tmp_path):
     told = {Path(line["raw"]).name: line for line in lines(result)}
     assert told["photo.dng"]["picture"] == "photo.jpg"
     assert {"raw", "error"} == set(told["broken.dng"]) == set(told["missing.dng"])
-    assert result.stderr.count("crispnet: ") == 2
+    assert result.stderr.count("crispnet: ") == 3
+    assert result.stderr.endswith("crispnet: 2 of 3 failed; the reasons are above.\n")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["broken.dng", "photo.dng", "photo.jpg"]
 
 

@@ -26,6 +26,8 @@ def report(outcomes: Iterable[Outcome], *, count: int, doing: str, as_json: bool
             for note in outcome.facts.get("notes", ()):
                 complain(f"{raw}: {note}")
             say(json.dumps({"raw": raw, **outcome.facts}) if as_json else str(outcome.task.picture))
+    if failed and count > 1:
+        _complain(f"crispnet: {failed} of {count} failed; the reasons are above.")
     return failed
 
 
