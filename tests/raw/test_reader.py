@@ -402,3 +402,13 @@ def test_a_time_that_is_no_time_does_not_stop_us(opened: Callable[..., RawImage]
 
     raw = opened(kind=Timeless, lens=SimpleNamespace(model="35mm"))
     assert dict(raw.exif) == {"lens": "35mm"}
+
+
+def test_a_sensor_that_clips_below_its_white_level_is_believed(opened: Callable[..., RawImage]) -> None:
+    """Left at LibRaw's level, what clips would never count as clipped, and would be magenta."""
+    bright = raw_image(black=np.full((2, 2), 32), white=2000).mosaic
+    frame = np.full((60, 80), 32, np.uint16)
+    frame[6:54, 12:76] = np.minimum(bright, 800)
+    raw = opened(raw_image=frame)
+    assert raw.white == 800
+    assert raw.sources["white"] == "where this photograph's counts pile up; LibRaw says 1023"

@@ -33,6 +33,7 @@ from crispnet.raw.refusals import (
     refuse_by_size,
     refuse_filter_array,
 )
+from crispnet.raw.saturation import piled_up
 
 EXIF_ORIENTATION = {0: 1, 1: 2, 3: 3, 2: 4, 4: 5, 6: 6, 7: 7, 5: 8}  # LibRaw's flip → EXIF Orientation
 D65_LIGHT = 21  # LibRaw's built-in matrices are for D65
@@ -105,7 +106,7 @@ def _read(path: Path, decoder: rawpy.RawPy, tags: Tags) -> RawImage:
     found = {
         "cfa": cfa,
         "black": _black(decoder, tags, area.value, cfa.value),
-        "white": _white(decoder, tags),
+        "white": _white(decoder, tags, visible),
         "white_balance": balance or Found(np.ones(4), ""),
         "calibrations": calibrations,
         "orientation": orientation(decoder, tags),
@@ -179,11 +180,15 @@ def _black(decoder: rawpy.RawPy, tags: Tags, area: Box, cfa: str) -> Found:
     return Found(channels[pattern], "LibRaw, per channel")
 
 
-def _white(decoder: rawpy.RawPy, tags: Tags) -> Found:
-    white = tags.numbers(50717) if tags.is_dng and not tags.is_float else None  # WhiteLevel
-    if white is not None and 0 < white.min() <= 65535:
-        return Found(float(white.min()), "DNG WhiteLevel")
-    return Found(float(decoder.white_level), "LibRaw")
+def _white(decoder: rawpy.RawPy, tags: Tags, visible: np.ndarray) -> Found:
+    tagged = tags.numbers(50717) if tags.is_dng and not tags.is_float else None  # WhiteLevel
+    if tagged is not None and 0 < tagged.min() <= 65535:
+        return Found(float(tagged.min()), "DNG WhiteLevel")
+    white = float(decoder.white_level)
+    pile = piled_up(visible, white) if visible.ndim == 2 and not tags.is_dng else None
+    if pile is not None:  # LibRaw's table knows one level per camera; many clip lower at some sensitivities
+        return Found(pile, f"where this photograph's counts pile up; LibRaw says {white:g}")
+    return Found(white, "LibRaw")
 
 
 def _check_levels(path: Path, black: np.ndarray, white: float) -> None:
