@@ -163,8 +163,13 @@ class ExifTool:
     def _start(self) -> None:
         # No configuration of the user's own: the same raw is to give the same file everywhere.
         command = [str(self._program), "-config", "", "-stay_open", "True", "-@", "-"]
-        pipe = subprocess.PIPE
-        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT)  # noqa: S603
+        self._process = subprocess.Popen(  # noqa: S603
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # it finishes the picture at hand when the user interrupts the batch
+        )
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         threading.Thread(target=_read_lines, args=(self._process, self._lines), daemon=True).start()
         self._warming = None
