@@ -101,6 +101,10 @@ def test_the_camera_is_believed_within_reason():
     assert metered_gain(np.full((4, 4), 0.9)) < usual
 
 
+def test_the_night_stays_dark():
+    assert metered_gain(np.full((4, 4), 1e-4)) * 1e-4 < GREY / 100
+
+
 @given(st.floats(1e-4, 1), st.floats(1e-4, 1))
 def test_a_brighter_scene_never_gets_darker(one, other):
     low, high = sorted((one, other))

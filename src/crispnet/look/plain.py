@@ -22,6 +22,7 @@ GREY = 0.18  # the linear value that the curve leaves where it is
 CONTRAST = 1.55  # slope of the curve at grey, in log-log
 USUAL_GAIN = 1.3  # what the cameras' own pictures have over their raws; see docs/decisions.md
 BELIEVED_DARK, BELIEVED_BRIGHT = 0.5, 1.0  # EV off the middle that a photographer may have meant
+GAINS = (0.25, 8.0)  # beyond, a night would become a noisy day
 CURVE_STEPS = 1 << 16
 BLOCK = (64, 256)  # packed rows and columns rendered at a time: their temporaries stay in the cache
 
@@ -114,7 +115,7 @@ def metered_gain(luminance: np.ndarray, *, baseline: float = 0.0) -> float:
     middle = usual * float(np.exp(np.mean(np.log(np.maximum(luminance, 1e-4)))))
     too_dark = math.log2(GREY / middle)
     correction = 0.8 * max(too_dark - BELIEVED_DARK, 0) - 0.5 * max(-too_dark - BELIEVED_BRIGHT, 0)
-    return float(np.clip(usual * 2**correction, 0.25, 16))
+    return float(np.clip(usual * 2**correction, *GAINS))
 
 
 def filmic_curve(white: float) -> np.ndarray:
