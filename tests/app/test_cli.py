@@ -268,3 +268,26 @@ def test_a_name_that_is_no_text_comes_out_as_it_went_in(tmp_path):
     program = Path(sys.executable).parent / "crispnet"
     done = subprocess.run([program, "develop", name], capture_output=True)
     assert (done.returncode, done.stdout) == (0, b"caf\xe9.jpg\n"), done.stderr
+
+
+@pytest.mark.skipif(not Path("/sys/kernel").is_dir(), reason="needs a folder where not even root may write")
+def test_a_folder_that_may_not_be_written_to_is_one_clear_sentence(raw):
+    result = crispnet("develop", raw, "-o", "/sys/kernel")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("crispnet: /sys/kernel/photo.jpg cannot be written: ")
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "tif", "avif"])
+def test_a_full_disk_is_one_clear_sentence_and_no_file(raw, tmp_path, ending):
+    """A limit on the size of files stands for the full disk: the system refuses to write on in the same way."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300, before[1]))
+    try:
+        result = crispnet("develop", raw, "-o", f"a.{ending}")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"crispnet: a.{ending} cannot be written: ")
+    assert [path.name for path in tmp_path.iterdir()] == ["photo.dng"]
