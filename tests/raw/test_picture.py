@@ -336,3 +336,23 @@ def test_other_jpegs_become_rgb(mode: str) -> None:
     with Image.open(io.BytesIO(file.getvalue())) as opened:
         converted, _ = to_srgb(opened)
         assert np.asarray(converted.convert("RGB")).shape == (48, 96, 3)
+
+
+def claiming(picture: bytes, *, height: int, width: int) -> bytes:
+    """The same JPEG, claiming another size in its frame header (SOF0)."""
+    start = picture.index(b"\xff\xc0") + 5
+    return picture[:start] + struct.pack(">HH", height, width) + picture[start + 4 :]
+
+
+def test_a_picture_of_more_pixels_than_any_sensor_has_is_not_decoded(tmp_path: Path) -> None:
+    path = write_dng(raw_image(), tmp_path / "a.dng", preview=claiming(jpeg(), height=20_000, width=13_000))
+    with pytest.raises(NoCameraPicture, match="13000 x 20000 pixels are too many"):
+        camera_picture(path)
+
+
+def test_two_hundred_megapixels_are_no_bomb(
+    embedded: Callable[..., CameraPicture], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pillow's own limit, shrunk to this picture's scale, must not stand in the way."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 48 * 96 // 3)
+    assert embedded(jpeg()).pixels.shape == (48, 96, 3)

@@ -12,14 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import rawpy
-from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
 
 from crispnet.raw.dngtags import Tags
 
 TEXT_TAGS = {"make": 271, "model": 272, "software": 305, "artist": 315, "copyright": 33432, "serial_number": 50735}
 ISO_FULL = 65535  # what EXIF's ISOSpeedRatings holds at most; above, RecommendedExposureIndex (34866) has it
-
-
 CRW = b"HEAPCCDR"  # bytes 6 to 14 of Canon's CRW
 
 
@@ -73,9 +71,8 @@ def _make_and_model(decoder: rawpy.RawPy) -> tuple[str | None, str | None]:
         preview = decoder.extract_thumb()
         if preview.format is not rawpy.ThumbFormat.JPEG:
             return None, None
-        exif = Image.open(io.BytesIO(bytes(preview.data)), formats=["JPEG"]).getexif()
-    except (rawpy.LibRawError, NotImplementedError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        exif = JpegImageFile(io.BytesIO(bytes(preview.data))).getexif()
+    except (rawpy.LibRawError, NotImplementedError, OSError, ValueError, SyntaxError):
         return None, None
-    names = (str(exif.get(code, "")).strip("\0 ") or None for code in (271, 272))
-    make, model = names
+    make, model = (str(exif.get(code, "")).strip("\0 ") or None for code in (271, 272))
     return make, model

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import rawpy
 from PIL import Image, ImageCms
+from PIL.JpegImagePlugin import JpegImageFile
 
 from crispnet.colour import ADOBE_RGB_TO_XYZ, XYZ_TO_SRGB, encode_srgb
 from crispnet.errors import NoCameraPicture
@@ -19,7 +20,7 @@ EXIF, COLOUR_SPACE, INTEROPERABILITY, ORIENTATION = 0x8769, 0xA001, 0xA005, 0x01
 NOT_STATED = "not stated: taken for sRGB"
 LOOK_BESIDE = "Look for a JPEG of the same name beside the raw file."
 ADOBE_GAMMA = 563 / 256
-MOST_PIXELS = 256_000_000
+MOST_PIXELS = 256_000_000  # of a picture that is decoded; the largest sensors have 200 million
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,9 +63,10 @@ def camera_picture(path: str | Path) -> CameraPicture:
             return CameraPicture(upright(_as_rgb(np.asarray(preview.data)), turn), NOT_STATED, None)
         data = _as_written(bytes(preview.data))
     try:
-        with Image.open(io.BytesIO(data), formats=["JPEG"]) as picture:
+        # Not Image.open, whose limit for all the world is less than what phones take.
+        with JpegImageFile(io.BytesIO(data)) as picture:
             return _from_jpeg(picture, data, turn)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except (OSError, ValueError, SyntaxError) as error:
         raise NoCameraPicture(
             f"{path} holds a damaged picture ({error}). A whole JPEG was needed. {LOOK_BESIDE}"
         ) from error
