@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from crispnet.app import cli
-from crispnet.darkroom.output import DEPTHS, ENDINGS
+from crispnet.darkroom.formats import DEPTHS, ENDINGS
 from crispnet.errors import CrispnetError
 from crispnet.raw.opcodes import KNOWN, NAMES
 

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from crispnet.app.cli import app
+from crispnet.app.cli import Format, app
+from crispnet.darkroom.formats import DEPTHS
 from crispnet.raw.writer import write_dng
 from making import raw_image
 
@@ -80,6 +81,10 @@ def test_the_ending_of_the_output_says_what_it_is(raw, ending, options, mode):
     assert crispnet("develop", raw, "-o", f"sub.{ending}", *options).exit_code == 0
     with Image.open(f"sub.{ending}") as picture:
         assert picture.format == mode
+
+
+def test_every_format_that_is_written_can_be_asked_for():
+    assert {str(kind) for kind in Format} == DEPTHS.keys()
 
 
 def test_the_format_can_be_asked_for(raw):

@@ -8,15 +8,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from crispnet.darkroom.formats import ENDINGS
 from crispnet.errors import CrispnetError, OutputError
 
 RAW_ENDINGS = frozenset(
     ".3fr .arw .cr2 .cr3 .crw .dcr .dng .erf .fff .gpr .iiq .kdc .mef .mos .mrw .nef .nrw .orf .pef .raf .raw .rw2 "
     ".rwl .sr2 .srf .srw .x3f".split()
 )
-
-
-PICTURE_ENDINGS = frozenset(".jpg .jpeg .png .tif .tiff .avif".split())
 
 
 @dataclass(frozen=True)
@@ -104,7 +102,7 @@ def plan(inputs: Iterable[Path], output: Path | None, ending: str) -> list[Task]
         OutputError: one picture was named for several raws.
     """
     raws = _some_raws(inputs)
-    if output is not None and output.suffix.lower() in PICTURE_ENDINGS and not output.is_dir():
+    if output is not None and output.suffix.lower() in ENDINGS and not output.is_dir():
         if len(raws) > 1:
             raise OutputError(
                 f"{output} is one picture, but {len(raws)} raw files were given. Name a folder with -o, or give one "

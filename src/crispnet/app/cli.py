@@ -41,9 +41,6 @@ class Format(StrEnum):
     avif = "avif"
 
 
-ENDINGS = {Format.jpeg: ".jpg", Format.png: ".png", Format.tiff: ".tif", Format.avif: ".avif"}
-
-
 def main() -> None:
     """Run the command line."""
     # Strips of a picture run on all cores already (crispnet.strips); a second layer of threads only gets in their way.
@@ -142,9 +139,10 @@ def develop(
     """Develop raw files into pictures."""
     from crispnet.app import batch
     from crispnet.darkroom.exiftool import installed
+    from crispnet.darkroom.formats import usual_ending
 
     try:
-        tasks = batch.plan(raws, output, ENDINGS[format or Format.jpeg])
+        tasks = batch.plan(raws, output, usual_ending(format or Format.jpeg))
         with installed() as exiftool:  # it starts while Python is still busy importing
             from crispnet.app import developing
             from crispnet.look.shelf import load_look

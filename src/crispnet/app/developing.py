@@ -9,9 +9,8 @@ import numpy as np
 from crispnet.app import batch
 from crispnet.app.reporting import report
 from crispnet.darkroom.exiftool import ExifTool
-from crispnet.darkroom.output import DEPTHS, ENDINGS
+from crispnet.darkroom.formats import kind_and_depth
 from crispnet.darkroom.photo import develop
-from crispnet.errors import OutputError
 from crispnet.files import check_destination
 from crispnet.look.contract import Look
 from crispnet.raw.calibration import white_balance_at
@@ -39,16 +38,7 @@ class Wish:
             OutputError: the format has no such depth.
         """
         for task in tasks:
-            kind = self.kind(task)
-            if self.depth is not None and self.depth not in DEPTHS[kind]:
-                raise OutputError(
-                    f"{task.picture} cannot have {self.depth} bits per colour: {kind} has {DEPTHS[kind][0]}. Choose "
-                    "another --format or --depth."
-                )
-
-    def kind(self, task: batch.Task) -> str:
-        """Give the format of a task's picture."""
-        return str(self.format or ENDINGS[task.picture.suffix.lower()])
+            kind_and_depth(task.picture, self.format, self.depth)
 
 
 def develop_all(tasks: list[batch.Task], wish: Wish, *, exiftool: ExifTool | None, jobs: int, as_json: bool) -> int:
@@ -66,14 +56,14 @@ def _develop_one(task: batch.Task, wish: Wish, exiftool: ExifTool | None) -> dic
     task.make_folder()
     check_destination(task.picture, raw=task.raw, overwrite=wish.overwrite)
     raw = open_raw(task.raw)
-    depth = wish.depth or DEPTHS[wish.kind(task)][0]
+    kind, depth = kind_and_depth(task.picture, wish.format, wish.depth)
     balance = _multipliers(wish.white_balance, raw)
     photo = develop(
         raw, wish.look, white_balance=balance, exposure=wish.exposure, depth=depth, max_memory=wish.max_memory
     )
     photo.save(
         task.picture,
-        format=wish.kind(task),
+        format=kind,
         depth=depth,
         quality=wish.quality,
         overwrite=wish.overwrite,

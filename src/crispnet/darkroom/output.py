@@ -16,8 +16,8 @@ import numpy as np
 
 from crispnet.darkroom import exif
 from crispnet.darkroom.exiftool import ExifTool, ExifToolError
+from crispnet.darkroom.formats import kind_and_depth
 from crispnet.darkroom.quantise import quantise
-from crispnet.errors import OutputError
 from crispnet.files import Part, check_destination, whole_file
 from crispnet.raw.image import RawImage
 from crispnet.raw.orientation import upright
@@ -27,8 +27,6 @@ from crispnet.version import VERSION
 
 log = logging.getLogger(__name__)
 
-ENDINGS = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png", ".tif": "tiff", ".tiff": "tiff", ".avif": "avif"}
-DEPTHS = {"jpeg": (8,), "png": (8, 16), "tiff": (16, 8), "avif": (8,)}  # bits per channel, the usual one first
 OPTIONS: dict[str, dict[str, Any]] = {  # for Pillow
     "jpeg": {"subsampling": "4:4:4"},
     # Speed 8: 12 megapixels in 2 s on two cores; 7 takes twice as long for 1 % less. A fixed division into tiles,
@@ -70,7 +68,7 @@ def save(
     path = Path(path)
     if not 1 <= quality <= 100:
         raise ValueError(f"expected a quality of 1 to 100, got {quality}")
-    kind, depth = _kind_and_depth(path, format, depth)
+    kind, depth = kind_and_depth(path, format, depth)
     check_destination(path, raw=raw.path, overwrite=overwrite)
     picture = quantise(upright(pixels, raw.orientation), depth=depth)
     description = exif.describe(raw.exif, software=f"crispnet {VERSION}, look {look}", size=picture.shape[:2])
@@ -89,19 +87,6 @@ def srgb_profile() -> bytes:
 
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     return profile[:24] + bytes(12) + profile[36:]
-
-
-def _kind_and_depth(path: Path, named: str | None, depth: int | None) -> tuple[str, int]:
-    if named is not None and named not in DEPTHS:
-        raise ValueError(f"expected a format among {', '.join(DEPTHS)}, got {named!r}")
-    kind = named or ENDINGS.get(path.suffix.lower())
-    if kind is None:
-        raise OutputError(f"{path} ends in no known way. Use one of {', '.join(ENDINGS)}, or name the format.")
-    depth = depth or DEPTHS[kind][0]
-    if depth not in DEPTHS[kind]:
-        held = " or ".join(map(str, DEPTHS[kind]))
-        raise OutputError(f"{path} cannot have {depth} bits per channel. A {kind} has {held}. Choose PNG or TIFF.")
-    return kind, depth
 
 
 def _encode(picture: np.ndarray, kind: str, description: Directory, *, quality: int) -> list[Part]:
