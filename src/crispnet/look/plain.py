@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from crispnet.colour import SRGB_TO_XYZ, XYZ_TO_SRGB, encode_srgb
+from crispnet.colour import XYZ_TO_SRGB, encode_srgb
 from crispnet.look.contract import Metadata
 from crispnet.look.demosaic import MARGIN, demosaic
 from crispnet.look.highlights import recover_highlights, remove_fringes
@@ -77,7 +77,7 @@ class PlainLook:
             strict=True,
         )
         return tuple(
-            _settle(frame, balance, XYZ_TO_SRGB @ to_xyz, baseline=float(baseline), exposure=float(exposure))
+            _settle(frame, balance, to_xyz, baseline=float(baseline), exposure=float(exposure))
             for frame, balance, to_xyz, baseline, exposure in photographs
         )
 
@@ -91,13 +91,13 @@ class PlainLook:
 
 
 def _settle(
-    thumbnail: np.ndarray, white_balance: np.ndarray, to_srgb: np.ndarray, *, baseline: float, exposure: float
+    thumbnail: np.ndarray, white_balance: np.ndarray, to_xyz: np.ndarray, *, baseline: float, exposure: float
 ) -> Rendition:
     balanced = np.minimum(thumbnail * white_balance[:3, None, None], 1)
-    luminance = np.tensordot(SRGB_TO_XYZ[1] @ to_srgb, balanced, 1)
+    luminance = np.tensordot(to_xyz[1], balanced, 1)
     gain = metered_gain(luminance, baseline=baseline) * 2.0**exposure
     white = max(gain, 1.0)  # the sensor's own white is white, but never less than a diffuse white
-    to_curve = gain / white * (CURVE_STEPS - 1) ** 2 * to_srgb
+    to_curve = gain / white * (CURVE_STEPS - 1) ** 2 * (XYZ_TO_SRGB @ to_xyz)
     return Rendition(white_balance.astype(np.float32), to_curve.astype(np.float32), filmic_curve(white))
 
 

@@ -81,7 +81,8 @@ def pack_linear(raw: RawImage) -> np.ndarray:
     GainMap, FixVignetteRadial). Nothing is clipped: noise goes below 0, and gains lift above 1.
     """
     whole = aligned(_without_bad_pixels(raw), raw.cfa)
-    packed = np.empty((4, whole.shape[0] // 2, whole.shape[1] // 2), np.float32)
+    height, width = raw.mosaic.shape
+    packed = np.empty((4, *packed_size(height, width, raw.cfa)), np.float32)
     sites = zip(raw.mosaic.shape, red_offset(raw.cfa), whole.shape, strict=True)
     rows, columns = (mirrored(length, before, total) for length, before, total in sites)
     black = aligned_black(raw)

@@ -12,6 +12,7 @@ import numpy as np
 import tifffile
 
 from crispnet.raw.calibration import Calibration, believable
+from crispnet.raw.image import Box
 from crispnet.raw.opcodes import Opcode, parse
 
 CFA, LINEAR_RAW = 32803, 34892  # PhotometricInterpretation (262)
@@ -159,23 +160,23 @@ def black_deltas(tags: Tags, height: int, width: int) -> tuple[np.ndarray | None
     return rows, columns
 
 
-def active_area(tags: Tags, height: int, width: int) -> tuple[int, int, int, int] | None:
-    """Read ActiveArea (50829) as top, left, bottom, right; None if absent or not within a frame of this size."""
+def active_area(tags: Tags, height: int, width: int) -> Box | None:
+    """Read ActiveArea (50829), a rectangle of the stored frame; None if absent or not within one of this size."""
     area = tags.numbers(50829, 4)
     if area is None or not 0 <= area[0] < area[2] <= height or not 0 <= area[1] < area[3] <= width:
         return None
     top, left, bottom, right = (int(edge) for edge in area)
-    return (top, left, bottom, right) if min(bottom - top, right - left) >= 2 else None
+    return Box(top, left, bottom - top, right - left) if min(bottom - top, right - left) >= 2 else None
 
 
-def default_crop(tags: Tags) -> tuple[int, int, int, int] | None:
-    """Read DefaultCropOrigin (50719) and DefaultCropSize (50720): left, top, width, height in the active area."""
+def default_crop(tags: Tags) -> Box | None:
+    """Read DefaultCropOrigin (50719) and DefaultCropSize (50720), a rectangle of the active area, or None."""
     origin, size = tags.numbers(50719, 2), tags.numbers(50720, 2)
     if origin is None or size is None or max(*origin, *size) > 1e6:
         return None
     left, top = (round(value) for value in origin)
     width, height = (round(value) for value in size)
-    return left, top, width, height
+    return Box(top, left, height, width)
 
 
 def noise_profile(tags: Tags) -> np.ndarray | None:

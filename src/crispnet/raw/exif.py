@@ -15,10 +15,10 @@ import rawpy
 from PIL.JpegImagePlugin import JpegImageFile
 
 from crispnet.raw.dngtags import Tags
+from crispnet.raw.refusals import CRW, kind_of
 
 TEXT_TAGS = {"make": 271, "model": 272, "software": 305, "artist": 315, "copyright": 33432, "serial_number": 50735}
 ISO_FULL = 65535  # what EXIF's ISOSpeedRatings holds at most; above, RecommendedExposureIndex (34866) has it
-CRW = b"HEAPCCDR"  # bytes 6 to 14 of Canon's CRW
 
 
 def read_exif(decoder: rawpy.RawPy, tags: Tags, path: Path) -> dict[str, object]:
@@ -54,9 +54,7 @@ def _shot(decoder: rawpy.RawPy, tags: Tags, path: Path, *, artist: object) -> di
 
 def _time(moment: datetime, path: Path) -> str | None:
     """Write the camera's own clock as EXIF does; rawpy gives it as a moment in the time zone of this computer."""
-    with path.open("rb") as file:
-        head = file.read(14)
-    if head[6:] == CRW:  # alone among all formats, it counts seconds, which LibRaw does not take for local ones
+    if kind_of(path) == CRW:  # alone among all formats, it counts seconds, which LibRaw does not take for local ones
         moment = moment.astimezone(UTC)
     return moment.strftime("%Y:%m:%d %H:%M:%S") if moment.year > 1970 else None
 

@@ -140,8 +140,7 @@ def _active_area(decoder: rawpy.RawPy, tags: Tags) -> Found:
     """Find the lit part of the stored frame. LibRaw rounds an odd corner to the next even one; the tag does not."""
     tagged = dngtags.active_area(tags, *decoder.raw_image.shape[:2]) if tags.is_dng else None
     if tagged:
-        top, left, bottom, right = tagged
-        return Found(Box(top, left, bottom - top, right - left), "DNG ActiveArea")
+        return Found(tagged, "DNG ActiveArea")
     sizes, (height, width) = decoder.sizes, decoder.raw_image.shape[:2]
     top, left = sizes.top_margin, sizes.left_margin
     return Found(Box(top, left, min(sizes.height, height - top), min(sizes.width, width - left)), "LibRaw")
@@ -250,12 +249,12 @@ def _crop(decoder: rawpy.RawPy, tags: Tags, area: Box) -> Found:
     sizes = decoder.sizes
     if given is None and sizes.crop_width and sizes.crop_height:
         left, top = sizes.crop_left_margin - area.left, sizes.crop_top_margin - area.top
-        given = left, top, sizes.crop_width, sizes.crop_height
+        given = Box(top, left, sizes.crop_height, sizes.crop_width)
     if given is None:
         return Found(whole, "the whole active area")
-    left, top, width, height = given
-    crop = Box(top, left, min(height, area.height - top), min(width, area.width - left))
-    if min(top, left) < 0 or crop.height < area.height // 2 or crop.width < area.width // 2:
+    room = area.height - given.top, area.width - given.left
+    crop = Box(given.top, given.left, min(given.height, room[0]), min(given.width, room[1]))
+    if min(crop.top, crop.left) < 0 or crop.height < area.height // 2 or crop.width < area.width // 2:
         return Found(whole, "the whole active area (the file's crop does not fit it)")
     return Found(crop, "DNG DefaultCrop" if tags.is_dng else "LibRaw, the maker's crop")
 

@@ -18,8 +18,9 @@ NOT_RAW = {  # how files that are often taken for raws begin
     b"\xfd7zXZ\x00": "an xz archive",
     b"\x1f\x8b": "a gzip archive",
 }
+CRW = "Canon CRW"
 RAW = {  # (where, what) that raws other than TIFFs begin with
-    (6, b"HEAPCCDR"): "Canon CRW",
+    (6, b"HEAPCCDR"): CRW,
     (4, b"ftypcrx "): "Canon CR3",
     (0, b"FUJIFILMCCD-RAW"): "Fujifilm RAF",
     (0, b"\0MRM"): "Minolta MRW",
@@ -164,13 +165,18 @@ def refuse_by_libraw(path: Path, tags: Tags, error: Exception) -> NoReturn:
 
 def _refuse_cut_short(path: Path, error: Exception) -> None:
     """Refuse what begins like a raw file, but no longer has what LibRaw tells the camera from (in a CRW, its end)."""
+    kind = kind_of(path)
+    if kind is not None:
+        raise UnreadableRaw(
+            f"{path} begins like a {kind}, but the rest makes no sense to LibRaw {_version()}: it is damaged or "
+            f"cut short. A whole file was needed. {COPY_AGAIN}"
+        ) from error
+
+
+def kind_of(path: Path) -> str | None:
+    """Name the kind of raw, other than those that are TIFFs, that a file begins like; None for any other file."""
     head = _head(path)
-    for (where, what), kind in RAW.items():
-        if head[where:].startswith(what):
-            raise UnreadableRaw(
-                f"{path} begins like a {kind}, but the rest makes no sense to LibRaw {_version()}: it is damaged or "
-                f"cut short. A whole file was needed. {COPY_AGAIN}"
-            ) from error
+    return next((kind for (where, what), kind in RAW.items() if head[where:].startswith(what)), None)
 
 
 def said(error: Exception) -> str:
