@@ -6,6 +6,8 @@
     │   └── UnsupportedRaw       a healthy file of a kind that cannot be developed
     ├── NoCameraPicture          the raw file embeds no picture of the camera's own
     ├── LookError                a look that does not exist or cannot be used
+    ├── DataError                photographs, pairs or a manifest that nothing can be learned from
+    ├── RunError                 a training run, a recipe or a checkpoint that cannot be used
     └── OutputError              the result cannot be written where it was asked for
 
 A message is for the person at the keyboard and has three parts: what is wrong with *this* file, what was
@@ -35,6 +37,14 @@ class NoCameraPicture(CrispnetError):
 
 class LookError(CrispnetError):
     """The look does not exist, or cannot be used."""
+
+
+class DataError(CrispnetError):
+    """Photographs, pairs or a manifest from which nothing can be learned."""
+
+
+class RunError(CrispnetError):
+    """A training run, a recipe or a checkpoint that cannot be used."""
 
 
 class OutputError(CrispnetError):

@@ -1,0 +1,1 @@
+"""Every trainable ISP, one contract. Tensors only: a network never sees a file."""

@@ -1,0 +1,192 @@
+"""The network of the shipped look: any camera, seen through its own white balance and colour matrix.
+
+    scene:   thumbnail ── balanced, canonical, of common brightness, halved ── XCiT ────┬── MLP ── matrix, curve, film
+                                                 gain and light, as logarithms ─────────┘
+
+    render:  packed ── balanced ── matrix ── companded ── curve ── enlarged twice ─────────────┬── + ── sRGB
+                └────────┴───────────────────────┴── 8 planes ── UNet under film ── shuffled ──┘
+
+Values that leave by the upper way meet only operations on single values: runtimes keep those in 32 bits where they
+compute convolutions in 16, so smooth skies stay smooth; the UNet adds detail and what a curve cannot say. Every layer
+that makes something of the above begins with weights 0, so the untrained network is a plain rendering: the camera's
+own colour matrix, exposed for the mean of the scene, under the curve of ``tone``.
+
+Notation: b photographs; ``balanced`` = packed or thumbnail values times their white balance, clipped at 1 where colours
+are to be true; ``canonical`` = linear sRGB; ``graded`` = canonical after gain and the scene's own matrix.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple, TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from crispnet.model.contract import ISP, Metadata
+from crispnet.model.layers import Modulation, compand
+from crispnet.model.reconstruction import COLOURS, Reconstruction
+from crispnet.model.semantics import XCiT
+
+WIDTHS = (24, 48, 96, 192, 320)
+PLANES = 4 + COLOURS + 1  # balanced, graded, clipped
+LUMINANCE = (0.2126, 0.7152, 0.0722)  # of linear sRGB (IEC 61966-2-1)
+GREY, DARKEST, GAINS = 0.18, 1e-4, (0.25, 64.0)
+CLIPPING = 0.9  # from here to 1 the clip plane goes from 0 to 1
+# Of the curve, in companded values: closest where pictures are darkest; the last is at linear 4.1.
+KNOTS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.45, 0.6, 0.75, 0.9, 1.1, 1.4, 1.9)
+SHOULDER = 0.3  # linear value from which the untrained curve bends towards 1
+HIDDEN = 128
+
+
+Layer = TypeVar("Layer", bound=nn.Module)
+
+
+class Graded(NamedTuple):
+    """What a scene vector holds, in order.
+
+    Attributes:
+        white_balance: (b, 4) multipliers of the packed planes.
+        gain: (b, 1) exposure, the user's included.
+        matrix: (b, 9) rows of the matrix from balanced to graded.
+        curve: (b, knots) slopes that the curve gains at each knot.
+        film: (b, n) scales and shifts of the UNet.
+    """
+
+    white_balance: Tensor
+    gain: Tensor
+    matrix: Tensor
+    curve: Tensor
+    film: Tensor
+
+
+class Canonical(ISP):
+    """The network of the shipped look."""
+
+    reads = ("white_balance", "to_srgb", "exposure")
+    start: Tensor
+
+    def __init__(self, *, widths: Sequence[int], blocks: int, dim: int, depth: int):
+        super().__init__()
+        self.reconstruction = Reconstruction(planes=PLANES, widths=widths, blocks=blocks)
+        zeroed(self.reconstruction.head)
+        self.stride, self.halo = self.reconstruction.stride, self.reconstruction.halo
+        self.eye = XCiT(dim=dim, depth=depth)
+        self.modulated = (widths[-1], *reversed(widths[:-1]))  # channels: the bottleneck, then on the way up
+        start = torch.cat((torch.eye(3).flatten(), tone(), ones_and_zeros(self.modulated)))
+        self.register_buffer("start", start)
+        self.hidden = nn.Linear(dim + 3, HIDDEN)
+        self.head = zeroed(nn.Linear(HIDDEN, len(start)))
+
+    def scene(self, thumbnail: Tensor, metadata: Metadata) -> Tensor:
+        """See how the photograph is to be graded: the fields of ``Graded`` side by side.
+
+        The user's exposure is added to what the network finds right, so the network does not see it.
+        """
+        light = metadata.white_balance
+        balanced = (thumbnail * light[:, :COLOURS, None, None]).clamp(max=1)
+        canonical = mixed(metadata.to_srgb, balanced)
+        gain = exposed(canonical)
+        seen = self.eye(functional.avg_pool2d(compand(gain[:, :, None, None] * canonical), 2))
+        facts = torch.cat((gain.log2(), light[:, 0::2].log()), dim=1)
+        # Only differences pass through layers that may run in 16 bits.
+        found = self.start + self.head(functional.gelu(self.hidden(torch.cat((seen, facts.to(seen.dtype)), dim=1))))
+        own, rest = found[:, :9].reshape(-1, 3, 3), found[:, 9:]
+        gain = gain * 2.0 ** metadata.exposure[:, None]
+        matrix = gain * product(own, metadata.to_srgb).flatten(1)
+        return torch.cat((light, gain, matrix, rest), dim=1)
+
+    def render(self, packed: Tensor, scene: Tensor) -> Tensor:
+        """Grade every pixel alike, and let the UNet add the rest."""
+        graded = self._parts(scene)
+        balanced = packed * graded.white_balance[:, :, None, None]
+        red, green, blue, other_green = balanced.unbind(1)
+        colours = torch.stack((red, (green + other_green) / 2, blue), dim=1).clamp(max=1)
+        companded = compand(mixed(graded.matrix.reshape(-1, 3, 3), colours))
+        plain = curved(companded, graded.curve)
+        enlarged = doubled(plain)
+        clipped = (packed.amax(dim=1, keepdim=True) - CLIPPING).relu() / (1 - CLIPPING)
+        exposed_planes = compand(balanced * graded.gain[:, :, None, None])
+        planes = torch.cat((exposed_planes, companded, clipped), dim=1)
+        return enlarged + self.reconstruction(planes, decoder=self._modulations(graded.film))
+
+    def _parts(self, scene: Tensor) -> Graded:
+        sizes = (4, 1, 9, len(KNOTS), 2 * sum(self.modulated))
+        return Graded(*scene.split_with_sizes(sizes, dim=1))
+
+    def _modulations(self, film: Tensor) -> list[Modulation]:
+        parts = film.split_with_sizes(2 * self.modulated, dim=1)
+        return [Modulation(*pair) for pair in zip(parts[: len(parts) // 2], parts[len(parts) // 2 :], strict=True)]
+
+
+def canonical(*, widths: Sequence[int] = WIDTHS, blocks: int = 2, dim: int = 128, depth: int = 4) -> Canonical:
+    """Make the network of the shipped look."""
+    return Canonical(widths=tuple(widths), blocks=blocks, dim=dim, depth=depth)
+
+
+def zeroed(layer: Layer) -> Layer:
+    """Let a layer begin with nothing to say: weights and biases of 0."""
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
+    return layer
+
+
+def exposed(canonical: Tensor) -> Tensor:
+    """Find the gain that brings the geometric mean of the luminance of (b, 3, h, w) linear sRGB to 0.18: (b, 1)."""
+    red, green, blue = canonical.unbind(1)
+    luminance = LUMINANCE[0] * red + LUMINANCE[1] * green + LUMINANCE[2] * blue
+    mean = luminance.clamp(min=DARKEST).log().mean(dim=(1, 2))
+    return (GREY / mean.exp()).clamp(*GAINS)[:, None]
+
+
+def mixed(matrix: Tensor, colours: Tensor) -> Tensor:
+    """Apply (b, 3, 3) matrices to (b, 3, h, w) colours, by multiplications and additions of single values."""
+    columns = matrix.unbind(2)
+    planes = colours[:, 0:1], colours[:, 1:2], colours[:, 2:3]
+    first, second, third = (column[:, :, None, None] * plane for column, plane in zip(columns, planes, strict=True))
+    return first + second + third
+
+
+def product(left: Tensor, right: Tensor) -> Tensor:
+    """Multiply (b, 3, 3) matrices in 32 bits, wherever a matrix product would run in 16."""
+    return (left[:, :, :, None] * right[:, None, :, :]).sum(dim=2)
+
+
+def curved(companded: Tensor, slopes: Tensor) -> Tensor:
+    """Bend (b, 3, h, w) companded values by one curve per photograph: the sum of hinges at ``KNOTS``.
+
+    Args:
+        companded: any values; those below 0 become 0.
+        slopes: (b, knots) what each hinge adds to the slope.
+    """
+    bent = torch.zeros_like(companded)
+    for knot, slope in zip(KNOTS, slopes.unbind(1), strict=True):
+        bent = bent + slope[:, None, None, None] * (companded - knot).relu()
+    return bent
+
+
+def doubled(planes: Tensor) -> Tensor:
+    """Enlarge (b, c, h, w) twice, bilinearly, by sums of single values: an interpolation may run in 16 bits."""
+    framed = functional.pad(planes, (1, 1, 1, 1), mode="replicate")
+    middle = 0.75 * framed[:, :, 1:-1]
+    rows = middle + 0.25 * framed[:, :, :-2], middle + 0.25 * framed[:, :, 2:]
+    phases = [0.75 * row[..., 1:-1] + 0.25 * side for row in rows for side in (row[..., :-2], row[..., 2:])]
+    return functional.pixel_shuffle(torch.stack(phases, dim=2).flatten(1, 2), 2)
+
+
+def tone() -> Tensor:
+    """Fit the slopes of the untrained curve: sRGB's encoding of linear values with a mild shoulder.
+
+    From ``SHOULDER`` on linear values approach 1 exponentially: 0.18 stays, 1 becomes 0.74, 5.7 becomes 1.
+    """
+    companded = torch.linspace(0, 4, 2001, dtype=torch.float64)  # beyond the knots: there the curve stays flat
+    linear = companded**2.2
+    above = (linear - SHOULDER).relu() / (1 - SHOULDER)
+    held = linear.clamp(max=SHOULDER) + (1 - SHOULDER) * (1 - torch.exp(-above))
+    encoded = torch.where(held <= 0.0031308, 12.92 * held, 1.055 * held ** (1 / 2.4) - 0.055)
+    hinges = (companded[:, None] - torch.tensor(KNOTS, dtype=torch.float64)).relu()
+    return torch.linalg.lstsq(hinges, encoded[:, None]).solution[:, 0].float()
+
+
+def ones_and_zeros(channels: Sequence[int]) -> Tensor:
+    """Make the modulations that change nothing: a scale of 1 for every channel, then a shift of 0 for every one."""
+    return torch.cat((torch.ones(sum(channels)), torch.zeros(sum(channels))))
