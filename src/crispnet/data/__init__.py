@@ -1,0 +1,1 @@
+"""Captures become batches: virtual cameras and phones, pairs, frames, patches. numpy only."""

@@ -1,0 +1,285 @@
+"""Sets of virtual captures, frozen: which sources, which cameras, which split, which seeds.
+
+A set is a JSON file. It names its sources by file and SHA-256, because photographs are not ours to ship: who has the
+same files gets the same captures, to the last count. The sets in ``data/sets`` are the project's benchmarks:
+
+- ``monitor-v1``: one phone, as in the paper: 80 % of the sources for training, 10 % for validation, 10 % for testing;
+- ``cameras-v1``: the cameras that were measured, but a fifth of them only in the test.
+"""
+
+import hashlib
+import json
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib import resources
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from crispnet.data.camera import DEPTHS, PHONE_DEPTHS, Shot
+from crispnet.data.pairs import SPLITS
+from crispnet.data.sources import Source
+from crispnet.data.spectra import camera
+from crispnet.errors import DataError
+from crispnet.files import whole_file
+from crispnet.raw.image import CFAS
+
+SCHEMA = "crispnet captures 1"
+SHOWN_ON_MONITOR = 0.5  # of the photographs; views of panoramas are always scenes
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A source of a set.
+
+    Attributes:
+        file: its name, without a folder.
+        digest: the first 16 hexadecimal digits of its SHA-256.
+        split: one of ``pairs.SPLITS``.
+    """
+
+    file: str
+    digest: str
+    split: str
+
+    def __post_init__(self) -> None:
+        if self.split not in SPLITS:
+            raise ValueError(f"expected a split of {', '.join(SPLITS)}, got {self.split!r}")
+        if len(self.digest) != 16 or set(self.digest) - set("0123456789abcdef"):
+            raise ValueError(f"expected 16 hexadecimal digits for {self.file}, got {self.digest!r}")
+
+
+@dataclass(frozen=True)
+class CaptureSet:
+    """A set of captures.
+
+    Attributes:
+        name: of the set.
+        seed: another seed, other shots.
+        cameras: that training, validation and test scenes are shot with.
+        unseen: that test scenes are shot with once more, in the same light.
+        per_photograph, per_panorama: captures of each.
+        entries: the sources.
+    """
+
+    name: str
+    seed: int
+    cameras: tuple[str, ...]
+    unseen: tuple[str, ...]
+    per_photograph: int
+    per_panorama: int
+    entries: tuple[Entry, ...]
+
+    def __post_init__(self) -> None:
+        if not self.cameras:
+            raise ValueError("expected at least one camera, got none")
+        if min(self.seed, self.per_photograph, self.per_panorama) < 0:
+            raise ValueError("expected a seed and numbers of captures that are not below 0, got one that is")
+        for model in self.cameras + self.unseen:
+            camera(model)
+        digest, times = Counter(entry.digest for entry in self.entries).most_common(1)[0] if self.entries else ("", 0)
+        if times > 1:
+            raise ValueError(f"expected every source once, got {digest} {times} times")
+
+
+@dataclass(frozen=True)
+class Capture:
+    """One capture to be made.
+
+    Attributes:
+        source: what stands before the camera.
+        scene: what the source is called in the manifest.
+        split: that the scene is in.
+        shot: how it is taken.
+        name: what its files will be called; no two captures of a set share one.
+        seed: of where to look in the source.
+        tags: what a report may want to know of it.
+    """
+
+    source: Source
+    scene: str
+    split: str
+    shot: Shot
+    name: str
+    seed: tuple[int, ...]
+    tags: Mapping[str, object]
+
+
+def named_set(name: str) -> CaptureSet:
+    """Read a set that ships with the package, or a JSON file.
+
+    Raises:
+        DataError: there is no such set, or the file is none.
+    """
+    if name in shipped_sets():
+        return _read((resources.files("crispnet.data") / "sets" / f"{name}.json").read_text("utf-8"), name)
+    try:
+        return _read(Path(name).read_text("utf-8"), name)
+    except (OSError, ValueError) as error:  # missing, or neither text nor a possible name
+        raise DataError(
+            f"There is no set of captures called {name!r}. One of {', '.join(shipped_sets())}, or a JSON file, was "
+            "needed. Check the name."
+        ) from error
+
+
+def shipped_sets() -> list[str]:
+    """List the sets that ship with the package."""
+    folder = resources.files("crispnet.data") / "sets"
+    return sorted(file.name.removesuffix(".json") for file in folder.iterdir() if file.name.endswith(".json"))
+
+
+def _read(text: str, name: str) -> CaptureSet:
+    try:
+        said = json.loads(text)
+        if said["schema"] != SCHEMA:
+            raise ValueError(f"expected {SCHEMA!r}, got {said['schema']!r}")
+        return CaptureSet(
+            name=str(said["name"]),
+            seed=int(said["seed"]),
+            cameras=tuple(map(str, said["cameras"])),
+            unseen=tuple(map(str, said["unseen"])),
+            per_photograph=int(said["per_photograph"]),
+            per_panorama=int(said["per_panorama"]),
+            entries=tuple(Entry(*map(str, line)) for line in said["entries"]),
+        )
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise DataError(
+            f"{name} is no set of captures ({type(error).__name__}: {error}). A file that was written by freezing one "
+            "was needed. Freeze one of your photographs, or name one that ships with the package."
+        ) from error
+
+
+def write_set(captures: CaptureSet, path: Path) -> Path:
+    """Write a set to a JSON file, one source per line, and return its path; an old one is replaced.
+
+    Raises:
+        OutputError: it cannot be written there.
+    """
+    said = asdict(captures) | {"schema": SCHEMA}
+    lines = [json.dumps(list(entry.values())) for entry in said.pop("entries")]
+    head = json.dumps(said, indent=1, ensure_ascii=False)[:-2]
+    with whole_file(path, overwrite=True) as hidden:
+        hidden.write_text(head + ',\n "entries": [\n  ' + ",\n  ".join(lines) + "\n ]\n}\n", encoding="utf-8")
+    return path
+
+
+def freeze(
+    sources: Sequence[Source],
+    name: str,
+    *,
+    cameras: Sequence[str],
+    unseen: Sequence[str] = (),
+    seed: int = 1,
+    per_photograph: int = 2,
+    per_panorama: int = 4,
+    shares: tuple[float, float, float] = (0.8, 0.1, 0.1),
+) -> CaptureSet:
+    """Make a set of all sources: they are dealt to the splits by the digest of what they show.
+
+    Args:
+        sources: as ``sources.find_sources`` lists them; a file that is there twice counts once.
+        name: of the set.
+        cameras: names of measured cameras; each capture draws one.
+        unseen: more of them, for the test only.
+        seed: another seed, another deal and other shots.
+        per_photograph: captures of each photograph.
+        per_panorama: captures of each panorama, in different directions.
+        shares: of photographs, and of panoramas, for ``pairs.SPLITS``; met to the rounding.
+
+    Raises:
+        DataError: a source cannot be read.
+    """
+    if len(shares) != len(SPLITS) or min(shares) < 0 or not math.isclose(sum(shares), 1):
+        raise ValueError(f"expected {len(SPLITS)} shares that add up to 1, got {shares}")
+    digests = {source.digest(): source for source in sources}  # the same file under two names is one scene
+    groups = ([d for d, s in digests.items() if s.is_panorama is kind] for kind in (False, True))
+    entries = []
+    for group in groups:
+        dealt = sorted(group, key=lambda digest: hashlib.sha256(f"{seed} {digest}".encode()).digest())
+        ends = [round(len(dealt) * sum(shares[: place + 1])) for place in range(len(shares))]
+        for place, digest in enumerate(dealt):
+            split = SPLITS[sum(place >= end for end in ends)]
+            entries.append(Entry(digests[digest].name, digest, split))
+    entries.sort(key=lambda entry: entry.file)
+    return CaptureSet(name, seed, tuple(cameras), tuple(unseen), per_photograph, per_panorama, tuple(entries))
+
+
+def captures_of(captures: CaptureSet, sources: Sequence[Source]) -> list[Capture]:
+    """List every capture of a set, given the sources at hand; others than the set's may be among them.
+
+    Raises:
+        DataError: a source of the set is missing, or is another picture under the same name.
+    """
+    at_hand = defaultdict(list)
+    for source in sources:
+        at_hand[source.name].append(source)
+    missing = [entry.file for entry in captures.entries if entry.file not in at_hand]
+    if missing:
+        raise DataError(
+            f"{len(missing)} of the {len(captures.entries)} sources of {captures.name} are missing, the first is "
+            f"{missing[0]}. Name the folders that hold them, or freeze a set of your own from those you have."
+        )
+    found = [_original(captures, entry, at_hand[entry.file]) for entry in captures.entries]
+    named = zip(captures.entries, found, _scenes(captures.entries), strict=True)
+    return [capture for entry, source, scene in named for capture in _of_entry(captures, entry, source, scene=scene)]
+
+
+def _original(captures: CaptureSet, entry: Entry, candidates: Sequence[Source]) -> Source:
+    """Find, among files of the right name, the one that is the right picture."""
+    for source in candidates:
+        if source.digest() == entry.digest:
+            return source
+    raise DataError(
+        f"{candidates[0].path} is not the picture that {captures.name} was frozen with. The file whose SHA-256 begins "
+        f"with {entry.digest} was needed. Look for the original, or freeze a set of your own."
+    )
+
+
+def _scenes(entries: Sequence[Entry]) -> list[str]:
+    """Name the scenes after their files, and those that would share a name after their digests, too."""
+    stems = [Path(entry.file).stem for entry in entries]
+    bearers = Counter(stem.casefold() for stem in stems)  # on some disks, A.dng and a.dng are one file
+    return [
+        stem if bearers[stem.casefold()] == 1 else f"{stem}-{entry.digest}"
+        for stem, entry in zip(stems, entries, strict=True)
+    ]
+
+
+def _of_entry(captures: CaptureSet, entry: Entry, source: Source, *, scene: str) -> Iterator[Capture]:
+    for number in range(captures.per_panorama if source.is_panorama else captures.per_photograph):
+        seed = (captures.seed, int(entry.digest[:8], 16), number)
+        rng = np.random.default_rng(seed)
+        kind: Literal["display", "scene"] = (
+            "display" if not source.is_panorama and rng.random() < SHOWN_ON_MONITOR else "scene"
+        )
+        shot = Shot.draw(rng, _choice(captures.cameras, rng), kind=kind)
+        name = f"{scene}-{number + 1}"
+        yield _capture(shot, source=source, scene=scene, split=entry.split, name=name, seed=seed, seen=True)
+        if entry.split == "test" and captures.unseen:
+            other = replace(shot, camera=_choice(captures.unseen, rng))
+            name = f"{name}-unseen"
+            yield _capture(other, source=source, scene=scene, split=entry.split, name=name, seed=seed, seen=False)
+
+
+def _capture(
+    shot: Shot, *, source: Source, scene: str, split: str, name: str, seed: tuple[int, ...], seen: bool
+) -> Capture:
+    cfa, bits, black = body_of(shot.camera)
+    shot = replace(shot, cfa=cfa, bits=bits, black=black)
+    kelvin = round(shot.light.kelvin) if shot.light.kelvin else None
+    tags = {"camera": shot.camera, "camera_seen": seen, "light": shot.light.name, "kelvin": kelvin, "shown": shot.kind}
+    return Capture(source, scene, split, shot, name, seed, tags | {"ev": round(shot.ev, 3), "iso": shot.iso})
+
+
+def body_of(model: str) -> tuple[str, int, int]:
+    """Give a camera's CFA, bits and black level: drawn, but always the same for a model."""
+    rng = np.random.default_rng(list(hashlib.sha256(model.encode()).digest()[:8]))
+    bits, black = DEPTHS[rng.integers(PHONE_DEPTHS if camera(model).kind == "phone" else len(DEPTHS))]
+    return CFAS[rng.choice(len(CFAS), p=(0.4, 0.2, 0.2, 0.2))], bits, black
+
+
+def _choice(models: Sequence[str], rng: np.random.Generator) -> str:
+    return models[int(rng.integers(len(models)))]

@@ -1,0 +1,199 @@
+"""Frames become batches: which, cut where, turned how. All of it follows from a seed and the number of the step.
+
+A batch shows s scenes, and n patches of each (b = s * n), in one of two views:
+
+- **frames**: the whole of each frame, averaged by area to one size whatever its aspect, as the thumbnail is;
+- **patches**: windows of each frame, pixel for pixel.
+
+Scenes are mirrored at random, left to right and upside down. The mirror image of an R G / G B mosaic begins with
+green: its first column (or row) is given up, so that it begins with red again and no colour is displaced. On packed
+planes, of n columns, that is
+
+    R, G (blue row):   mirrored, without the last column       n - 1, ..., 2, 1
+    G (red row), B:    mirrored, without the first column      n - 2, ..., 1, 0
+
+and the target loses one column at either edge.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from crispnet.data.frames import Frame
+from crispnet.data.views import VIEWS
+from crispnet.raw.bayer import PLANE_SITES
+
+ORDER, CUT = 0, 1  # what numbers are drawn for
+Flips = tuple[bool, bool]  # upside down, left to right
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What the batches of one stretch of training look like.
+
+    Attributes:
+        view: "frames" or "patches".
+        size: rows and columns of packed cells.
+        scenes: frames per batch.
+        patches: of each frame; 1 for the view "frames".
+    """
+
+    view: str
+    size: tuple[int, int]
+    scenes: int
+    patches: int = 1
+
+    def __post_init__(self) -> None:
+        if self.view not in ("frames", "patches"):
+            raise ValueError(f"expected a view of frames or patches, got {self.view!r}")
+        if min(*self.size, self.scenes, self.patches) < 1 or (self.view == "frames" and self.patches > 1):
+            raise ValueError(f"expected counts from 1, and 1 patch of whole frames, got {self}")
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """What one step of training sees: b patches of s scenes.
+
+    Attributes:
+        packed: (b, 4, h, w) float32, linear planes R, G, B, G.
+        target: (b, 3, 2h, 2w) float32 sRGB in [0, 1].
+        scene_of: (b,) int64, which of the s scenes each patch belongs to.
+        thumbnail: (s, 3, 368, 480) float32 of the whole frames, mirrored as their patches are.
+        white_balance: (s, 4) float32.
+        to_srgb: (s, 3, 3) float32.
+    """
+
+    packed: np.ndarray
+    target: np.ndarray
+    scene_of: np.ndarray
+    thumbnail: np.ndarray
+    white_balance: np.ndarray
+    to_srgb: np.ndarray
+
+
+def batch(frames: Sequence[Frame], stage: Stage, *, seed: int, step: int) -> Batch:
+    """Make the batch of a step: the same for the same seed and step, whatever was made before.
+
+    Within a stage, every frame is seen once before any is seen again. Frames that leave no cell to spare beside a
+    patch are not mirrored in that direction.
+
+    Raises:
+        ValueError: there are no frames, or one is smaller than a patch.
+    """
+    random = np.random.default_rng((seed, CUT, step))
+    chosen = [frames[place] for place in _places(len(frames), stage.scenes, seed=seed, step=step)]
+    flips: list[Flips] = [(bool(down), bool(across)) for down, across in random.integers(2, size=(len(chosen), 2))]
+    packed = np.empty((stage.scenes, stage.patches, 4, *stage.size), np.float32)
+    target = np.empty((stage.scenes, stage.patches, 3, *(2 * length for length in stage.size)), np.float32)
+    show = _show_patches if stage.view == "patches" else _show_frame
+    # A frame with no cell to spare stays as it is, so what was done, and not what was drawn, holds for the thumbnail.
+    done = [
+        show(*scene, packed[place], target[place], random)
+        for place, scene in enumerate(zip(chosen, flips, strict=True))
+    ]
+    return _joined(chosen, done, packed.reshape(-1, *packed.shape[2:]), target.reshape(-1, *target.shape[2:]))
+
+
+def whole(frames: Sequence[Frame], size: tuple[int, int]) -> Batch:
+    """Make a batch of these very frames, whole, averaged to ``size`` cells and lying as they do: for validation."""
+    views = [VIEWS.of(frame, size) for frame in frames]
+    packed, target = (np.stack(planes).astype(np.float32) for planes in zip(*views, strict=True))
+    return _joined(frames, [(False, False)] * len(frames), packed, target)
+
+
+def _joined(frames: Sequence[Frame], flips: Sequence[Flips], packed: np.ndarray, target: np.ndarray) -> Batch:
+    """Add to the patches of frames what is known of each frame."""
+    return Batch(
+        packed=packed,
+        target=target,
+        scene_of=np.repeat(np.arange(len(frames)), len(packed) // len(frames)),
+        thumbnail=np.stack([_mirrored(frame.thumbnail, flip) for frame, flip in zip(frames, flips, strict=True)]),
+        white_balance=np.stack([frame.white_balance for frame in frames]),
+        to_srgb=np.stack([frame.to_srgb for frame in frames]),
+    )
+
+
+def _places(count: int, scenes: int, *, seed: int, step: int) -> list[int]:
+    """Give the frames of a step: the next ones of an endless row of shuffled decks."""
+    if not count:
+        raise ValueError("expected some frames, got none")
+    decks = {
+        epoch: np.random.default_rng((seed, ORDER, epoch)).permutation(count)
+        for epoch in range(step * scenes // count, ((step + 1) * scenes - 1) // count + 1)
+    }
+    return [int(decks[drawn // count][drawn % count]) for drawn in range(step * scenes, (step + 1) * scenes)]
+
+
+def _show_patches(
+    frame: Frame, flips: Flips, packed: np.ndarray, target: np.ndarray, random: np.random.Generator
+) -> Flips:
+    """Fill in random patches of a frame; say how they are mirrored."""
+    size, room = packed.shape[2:], frame.packed.shape[1:]
+    spare = [has - needs for has, needs in zip(room, size, strict=True)]
+    if min(spare) < 0:
+        raise ValueError(
+            f"expected frames of {size[0]} x {size[1]} cells at least, got {room[0]} x {room[1]}: {frame.name}"
+        )
+    done = (flips[0] and spare[0] > 0, flips[1] and spare[1] > 0)
+    for planes, picture in zip(packed, target, strict=True):
+        top, left = (int(random.integers(free - flip + 1)) for free, flip in zip(spare, done, strict=True))
+        bottom, right = (place + length + flip for place, length, flip in zip((top, left), size, done, strict=True))
+        mirror_cells(frame.packed[:, top:bottom, left:right], done, out=planes)
+        cut = [
+            slice(2 * begin + flip, 2 * end - flip)
+            for begin, end, flip in zip((top, left), (bottom, right), done, strict=True)
+        ]
+        lying = frame.target[cut[0], cut[1]].transpose(2, 0, 1)
+        np.divide(_mirrored(lying, done), np.float32(255), out=picture)
+    return done
+
+
+def mirror_cells(packed: np.ndarray, flips: Flips, *, out: np.ndarray) -> None:
+    """Mirror packed planes as if their mosaic had been; a cell is lost in each direction of ``flips``.
+
+    Args:
+        packed: (4, h + 1, w + 1) planes R, G, B, G, of one cell less where not mirrored.
+        flips: whether upside down, whether left to right.
+        out: (4, h, w), to be filled.
+    """
+    for plane, (row, column), result in zip(packed, PLANE_SITES, out, strict=True):
+        height, width = result.shape
+        top, left = row * flips[0], column * flips[1]
+        result[...] = _mirrored(plane, flips)[top : top + height, left : left + width]
+
+
+def _mirrored(planes: np.ndarray, flips: Flips) -> np.ndarray:
+    """View (..., h, w) planes upside down, left to right, or both."""
+    down, across = (-1 if flip else 1 for flip in flips)
+    return planes[..., ::down, ::across]
+
+
+def _show_frame(frame: Frame, flips: Flips, packed: np.ndarray, target: np.ndarray, _: np.random.Generator) -> Flips:
+    """Fill in a whole frame; say how it is mirrored."""
+    size = packed.shape[2], packed.shape[3]
+    seen = VIEWS.of(frame, size)
+    packed[0], target[0] = _mirrored(seen[0], flips), _mirrored(seen[1], flips)
+    return flips
+
+
+def grid(height: int, width: int, patch: tuple[int, int] = (368, 480)) -> list[tuple[int, int]]:
+    """Lay patches over a frame from edge to edge, overlapping where they must; all in photosites.
+
+    The paper's 2944 x 3840 frames hold 64 (section 4.2). Corners are even, so that every patch begins with red.
+
+    Returns:
+        The (row, column) of each patch's corner, row by row.
+
+    >>> grid(368, 1000)
+    [(0, 0), (0, 260), (0, 520)]
+    """
+    if height < patch[0] or width < patch[1] or any(length % 2 for length in (height, width, *patch)):
+        raise ValueError(f"expected an even size of {patch[0]} x {patch[1]} at least, got {height} x {width}")
+    tops, lefts = (_corners(length, part) for length, part in zip((height, width), patch, strict=True))
+    return [(top, left) for top in tops for left in lefts]
+
+
+def _corners(length: int, part: int) -> list[int]:
+    count = -(-length // part)
+    return [2 * round(corner / 2) for corner in np.linspace(0, length - part, count)]
