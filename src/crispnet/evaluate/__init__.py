@@ -1,0 +1,1 @@
+"""How good a rendition is, beside simple controls."""
