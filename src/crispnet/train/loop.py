@@ -1,0 +1,280 @@
+"""The only training loop: a recipe and frames become a run.
+
+A run is a folder:
+
+    recipe.json         what decides it
+    log.jsonl           what happened (``train.log``)
+    last.safetensors    where it is (``train.state``): ``fit`` goes on from there, bit for bit on the same machine
+    best.safetensors    what it results in so far: the averaged weights of the best validation (``model.checkpoint``)
+    pictures/           a strip of results above their targets from each validation
+
+Every file is replaced whole, in such an order that a crash between any two of them loses time and nothing else.
+"""
+
+import json
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from crispnet.data.frames import Frame
+from crispnet.data.patches import Batch, batch
+from crispnet.errors import OutputError, RunError
+from crispnet.model import checkpoint
+from crispnet.train.device import find_device
+from crispnet.train.log import Log
+from crispnet.train.recipes import Recipe, read_recipe, write_recipe
+from crispnet.train.state import State, first_state, restore_state, save_state
+from crispnet.train.step import learn
+from crispnet.train.validation import validate
+
+SECONDS_TO_LOSE = 300.0  # at most, by a crash
+
+
+class Progress(NamedTuple):
+    """What a run tells after each step.
+
+    Attributes:
+        step: steps done.
+        steps: of the recipe.
+        loss: of the last step; no finite number where it was skipped.
+        steps_per_second: of late.
+        seconds_left: at the present pace, later steps counted by the size of their batches.
+    """
+
+    step: int
+    steps: int
+    loss: float
+    steps_per_second: float
+    seconds_left: float
+
+
+@dataclass(frozen=True)
+class Run:
+    """What ``fit`` made; unfinished where ``step`` is below the recipe's steps.
+
+    Attributes:
+        folder: where it lies.
+        best: the lowest mean ΔE76 of a validation; None before the first.
+        step: steps done.
+        skipped: how many of them were not finite.
+    """
+
+    folder: Path
+    best: float | None
+    step: int
+    skipped: int
+
+
+def fit(
+    recipe: Recipe,
+    frames: Sequence[Frame],
+    validation: Sequence[Frame],
+    folder: Path,
+    *,
+    resume: bool = True,
+    device: str = "auto",
+    threads: int | None = None,
+    save_seconds: float = SECONDS_TO_LOSE,
+    stop: threading.Event | None = None,
+    on_step: Callable[[Progress], None] = lambda _: None,
+) -> Run:
+    """Train by a recipe, or go on doing so, until its last step or until asked to stop.
+
+    Args:
+        recipe: what to do.
+        frames: to learn from.
+        validation: frames to choose the best weights by; none of their scenes among ``frames``.
+        folder: of the run; made where it is missing.
+        resume: whether a run that is there is gone on with; without it, one that is there is refused.
+        device: "cpu", "cuda", "mps" or "auto", the best there is.
+        threads: of the processor; None leaves it to torch.
+        save_seconds: time after which the state is saved though the recipe does not ask for it yet.
+        stop: once set, the run is saved and ends. SIGINT and SIGTERM set it too; a second one interrupts at once.
+        on_step: told after each step.
+
+    Raises:
+        RunError: no frames, a folder with another run, a state that cannot be continued from, or twenty steps in a
+            row that were not finite.
+        OutputError: the folder cannot be written to.
+    """
+    stop = stop or threading.Event()
+    _check(recipe, frames, validation, folder, resume=resume)
+    with _torch_prepared(threads), _asked_to_stop(stop):
+        state = first_state(recipe, device=find_device(device))
+        if (folder / "last.safetensors").exists():
+            restore_state(state, folder / "last.safetensors")
+        with Log(folder, step=state.counts.step) as log:
+            sitting = _Sitting(recipe, folder, state, log, saved_step=state.counts.step)
+            for loss in sitting.losses(frames, stop):
+                sitting.keep(validation, save_seconds=save_seconds)
+                on_step(sitting.progress(loss))
+            sitting.save()
+    return Run(folder, state.counts.best, state.counts.step, state.counts.skipped)
+
+
+@dataclass(eq=False)
+class _Sitting:
+    """A run while it is worked at."""
+
+    recipe: Recipe
+    folder: Path
+    state: State
+    log: Log
+    saved_step: int
+    saved_at: float = field(default_factory=time.monotonic)
+    cells_per_second: float = 0.0
+
+    def losses(self, frames: Sequence[Frame], stop: threading.Event) -> Iterator[float]:
+        """Do step after step; the next batch is prepared meanwhile."""
+
+        def prepare(step: int) -> Batch:
+            stage, _ = self.recipe.stages[self.recipe.stage_at(step)]
+            return batch(frames, stage, seed=self.recipe.seed, step=step)
+
+        counts, steps = self.state.counts, self.recipe.steps
+        with ThreadPoolExecutor(1, "batches") as ahead:
+            upcoming: Future[Batch] | None = ahead.submit(prepare, counts.step) if counts.step < steps else None
+            while upcoming and not stop.is_set():
+                began, present = time.monotonic(), upcoming.result()
+                upcoming = ahead.submit(prepare, counts.step + 1) if counts.step + 1 < steps else None
+                loss = learn(self.state, present, self.recipe)
+                self._take_time(time.monotonic() - began)
+                yield loss
+
+    def _take_time(self, seconds: float) -> None:
+        """Add a step's time, and let the pace follow it."""
+        counts = self.state.counts
+        counts.seconds += seconds
+        pace = self.recipe.cells(counts.step - 1, counts.step) / max(seconds, 1e-9)
+        self.cells_per_second += (pace - self.cells_per_second) * (0.05 if self.cells_per_second else 1.0)
+
+    def keep(self, validation: Sequence[Frame], *, save_seconds: float) -> None:
+        """Log, validate and save what is due after a step."""
+        recipe, step = self.recipe, self.state.counts.step
+        validates = step % recipe.validate_every == 0 or step == recipe.steps
+        if step % recipe.log_every == 0 or step == recipe.steps:
+            self._write_line()
+        if validates:
+            self._validate(validation)
+        if validates or step % recipe.save_every == 0 or time.monotonic() - self.saved_at > save_seconds:
+            self.save()
+
+    def _write_line(self) -> None:
+        counts = self.state.counts
+        values = {"loss": counts.losses / counts.lost} if counts.lost else {}
+        self.log.write(counts.step, values | {
+            "stage": self.recipe.stage_at(counts.step - 1),
+            "steps_per_second": self._steps_per_second(),
+            "learning_rate": self.recipe.rate_at(counts.step - 1),
+            "skipped": counts.skipped,
+            "seconds": counts.seconds,
+        })  # fmt: skip
+        counts.losses, counts.lost = 0.0, 0
+
+    def _validate(self, frames: Sequence[Frame]) -> None:
+        counts, recipe = self.state.counts, self.recipe
+        strip = self.folder / "pictures" / f"{counts.step:06d}.png"
+        found = validate(self.state.average, frames, precision=recipe.precision, strip=strip)
+        self.log.write(counts.step, found)
+        delta_e = found["validation_delta_e"]
+        if math.isfinite(delta_e) and (counts.best is None or delta_e < counts.best):
+            counts.best = delta_e
+            weights, facts = self.state.average.state_dict(), {"recipe": recipe.name, "step": counts.step, **found}
+            checkpoint.save(recipe.model, recipe.options, weights, self.folder / "best.safetensors", **facts)
+
+    def save(self) -> None:
+        """Save the state, unless it is saved."""
+        if self.state.counts.step != self.saved_step:
+            self.log.sync()
+            save_state(self.state, self.folder / "last.safetensors")
+            self.saved_at, self.saved_step = time.monotonic(), self.state.counts.step
+
+    def _steps_per_second(self) -> float:
+        step = self.state.counts.step
+        return self.cells_per_second / self.recipe.cells(step - 1, step)
+
+    def progress(self, loss: float) -> Progress:
+        """Say how far the run is."""
+        step, steps = self.state.counts.step, self.recipe.steps
+        left = self.recipe.cells(step, steps) / max(self.cells_per_second, 1e-9)
+        return Progress(step, steps, loss, self._steps_per_second(), left)
+
+
+def _check(recipe: Recipe, frames: Sequence[Frame], validation: Sequence[Frame], folder: Path, *, resume: bool) -> None:
+    """Refuse what cannot become a run, and make its folder."""
+    if not (frames and validation):
+        raise RunError(
+            f"There are {len(frames)} frames to learn from and {len(validation)} to validate with. At least one of "
+            "each was needed. Give more pairs, of more scenes, or other shares of the splits."
+        )
+    if not (folder / "last.safetensors").exists():
+        _make(folder / "pictures")
+        write_recipe(recipe, folder / "recipe.json")
+        return
+    there = read_recipe(folder / "recipe.json")
+    if not resume:
+        raise RunError(f"{folder} has a run in it. An empty folder was needed. Choose another, or go on with that run.")
+    before, now = (json.loads(json.dumps(asdict(each))) for each in (there, recipe))
+    changed = [name for name in now if now[name] != before[name]]
+    if changed:
+        raise RunError(
+            f"{folder} has a run by another recipe, which differs in {', '.join(changed)}. The same recipe was needed "
+            "to go on with it. Give the recipe.json of the run, or choose another folder."
+        )
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"{folder} cannot be made: {error.strerror or error}. A folder for the run was needed. Choose another."
+        ) from error
+
+
+@contextmanager
+def _torch_prepared(threads: int | None) -> Iterator[None]:
+    """Set what torch keeps for the whole process, and set it back."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads or before)
+    # Gradients of dark pixels become denormal numbers, with which processors compute a hundred times slower.
+    torch.set_flush_denormal(True)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        torch.set_flush_denormal(False)
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def _asked_to_stop(stop: threading.Event) -> Iterator[None]:
+    """Let the first SIGINT or SIGTERM set an event, and a second do what it did before."""
+    if threading.current_thread() is not threading.main_thread():  # only the main thread may handle signals
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def put_back() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def ask(*_: object) -> None:
+        stop.set()
+        put_back()
+
+    for number in before:
+        signal.signal(number, ask)
+    try:
+        yield
+    finally:
+        put_back()

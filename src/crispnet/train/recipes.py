@@ -1,0 +1,226 @@
+"""Recipes: everything that decides what a training run makes, as literal data; and those that make the paper.
+
+A run is a function of its recipe and its frames. ``Recipe.set`` changes a recipe from the command line,
+``write_recipe`` and ``read_recipe`` keep it beside the run. Sizes are (rows, columns) of packed cells, rates are those
+of Adam, and a *step* is one batch.
+"""
+
+import inspect
+import json
+import math
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+from crispnet.data.patches import Stage
+from crispnet.errors import RunError
+from crispnet.files import write_whole
+from crispnet.model.catalogue import MODELS
+from crispnet.train.objectives import OBJECTIVES
+
+Stages = tuple[tuple[Stage, float], ...]  # each with its share of the steps
+
+PRECISIONS = ("bf16", "f32")
+
+# Colour and tone are learned from small whole frames, forty times as many of them in an hour as of large ones;
+# detail is learned from patches, last.
+GROWING: Stages = (
+    (Stage("frames", (46, 60), scenes=16, patches=1), 0.35),
+    (Stage("frames", (92, 120), scenes=8, patches=1), 0.40),
+    (Stage("patches", (184, 240), scenes=4, patches=2), 0.25),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a model is made.
+
+    Attributes:
+        name: of the recipe; the run and the look may be called otherwise.
+        model: its name in ``model.catalogue``.
+        options: of the model, those that are not left to the catalogue.
+        objective: its name in ``objectives.OBJECTIVES``.
+        stages: what batches are cut to, one after the other, with their shares of the steps.
+        steps: batches in all.
+        learning_rate: of Adam (0.9, 0.999), at its height.
+        warm_up: steps in which the rate climbs to it.
+        constant: share of the steps after which the rate falls, linearly, to 0 at the end.
+        clip: longest gradient; a longer one is shortened to it.
+        average: decay of the running average of the weights, which is what a run results in; 0 for none.
+        precision: "bf16" where the processor multiplies, weights and losses staying f32; or "f32".
+        seed: of the first weights and of every batch.
+        log_every: steps from one line of the log to the next.
+        validate_every: steps from one validation to the next.
+        save_every: steps from one saved state to the next, at most.
+    """
+
+    name: str
+    model: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    objective: str = "mse"
+    stages: Stages = GROWING
+    steps: int = 4000
+    learning_rate: float = 3e-4
+    warm_up: int = 100
+    constant: float = 0.5
+    clip: float = 1.0
+    average: float = 0.999
+    precision: str = "bf16"
+    seed: int = 0
+    log_every: int = 20
+    validate_every: int = 250
+    save_every: int = 500
+
+    def __post_init__(self) -> None:
+        shares = sum(share for _, share in self.stages)
+        expected = {
+            f"a model among {', '.join(MODELS)}": self.model in MODELS,
+            f"an objective among {', '.join(OBJECTIVES)}": self.objective in OBJECTIVES,
+            f"a precision among {', '.join(PRECISIONS)}": self.precision in PRECISIONS,
+            "shares of the stages above 0 that add up to 1": math.isclose(shares, 1) and self.shortest_share > 0,
+            "steps, log_every, validate_every and save_every of at least 1": self.shortest_period >= 1,
+            "a learning rate and a clip above 0": min(self.learning_rate, self.clip) > 0,
+            "warm_up and seed of at least 0": min(self.warm_up, self.seed) >= 0,
+            "constant from 0 to 1": 0 <= self.constant <= 1,
+            "average from 0 to less than 1": 0 <= self.average < 1,
+        }
+        wrong = [what for what, holds in expected.items() if not holds]
+        if wrong:
+            raise ValueError(f"expected {'; '.join(wrong)}, got {self}")
+
+    @property
+    def shortest_share(self) -> float:
+        """The smallest share of the steps that a stage has."""
+        return min((share for _, share in self.stages), default=0)
+
+    @property
+    def shortest_period(self) -> int:
+        """The smallest of all that is counted in steps."""
+        return min(self.steps, self.log_every, self.validate_every, self.save_every)
+
+    @property
+    def ends(self) -> tuple[int, ...]:
+        """The step at which each stage is over."""
+        passed = accumulate(share for _, share in self.stages)
+        return tuple(round(share * self.steps) for share in passed)
+
+    def stage_at(self, step: int) -> int:
+        """Find which stage (0 for the first) the batch of a step (0 for the first) belongs to."""
+        return min(bisect_right(self.ends, step), len(self.stages) - 1)
+
+    def rate_at(self, step: int) -> float:
+        """Find the learning rate of a step (0 for the first): a climb, a plateau, a straight way down to 0."""
+        climb = min(1.0, (step + 1) / (self.warm_up + 1))
+        slope = self.steps * (1 - self.constant)
+        fall = min(1.0, (self.steps - step) / slope) if slope else 1.0
+        return self.learning_rate * min(climb, fall)
+
+    def cells(self, first: int, last: int) -> int:
+        """Count the packed cells in the batches of steps ``first`` to ``last``, the last one excluded: the work."""
+        work, begin = 0, 0
+        for (stage, _), end in zip(self.stages, self.ends, strict=True):
+            steps = max(0, min(end, last) - max(begin, first))
+            work, begin = work + steps * math.prod((*stage.size, stage.scenes, stage.patches)), end
+        return work
+
+    def set(self, *overrides: str) -> "Recipe":
+        """Change fields, or options of the model, each given as "name=value".
+
+        Lists are separated by commas ("widths=8,16,32"), and stages are VIEW:ROWSxCOLUMNS:SCENESxPATCHES:SHARE
+        ("stages=frames:46x60:16x1:0.5,patches:184x240:4x2:0.5"). A change of the model comes before its options.
+
+        Raises:
+            RunError: there is no field or option of that name, or it cannot have that value.
+        """
+        recipe = self
+        for override in overrides:
+            recipe = _overridden(recipe, override)
+        return recipe
+
+
+def _overridden(recipe: Recipe, override: str) -> Recipe:
+    name, _, text = override.partition("=")
+    ours = {each.name: getattr(recipe, each.name) for each in fields(recipe) if each.name != "options"}
+    theirs = _options(recipe.model)
+    if name not in ours | theirs:
+        raise RunError(
+            f"{override!r} changes nothing: the recipe {recipe.name} has no {name!r}. A name, = and a value were "
+            f"needed. Choose among {', '.join(ours)}, and of the model {recipe.model}: {', '.join(theirs)}."
+        )
+    try:
+        if name == "stages":
+            return replace(recipe, stages=_stages(text))
+        if name in ours:
+            return replace(recipe, **{name: _value(text, ours[name])})
+        return replace(recipe, options={**recipe.options, name: _value(text, theirs[name])})
+    except ValueError as error:
+        raise RunError(
+            f"{override!r} cannot be: {error}. A value like {ours.get(name, theirs.get(name))!r} was needed. Give "
+            "another, or leave it to the recipe."
+        ) from error
+
+
+def _options(model: str) -> dict[str, Any]:
+    """Find the options that the catalogue's function for a model takes, with their defaults."""
+    return {name: option.default for name, option in inspect.signature(MODELS[model]).parameters.items()}
+
+
+def _value(text: str, like: Any) -> Any:
+    """Read a value of the type that the present one has."""
+    if isinstance(like, tuple):
+        return tuple(_value(part, like[0]) for part in text.split(","))
+    return type(like)(text)
+
+
+def _stages(text: str) -> Stages:
+    return tuple(_stage(*part.split(":")) for part in text.split(","))
+
+
+def _stage(view: str = "", size: str = "", batch: str = "", share: str = "") -> tuple[Stage, float]:
+    rows, columns = map(int, size.split("x"))
+    scenes, patches = map(int, batch.split("x"))
+    return Stage(view, (rows, columns), scenes=scenes, patches=patches), float(share)
+
+
+def write_recipe(recipe: Recipe, path: Path) -> None:
+    """Write a recipe as JSON, in place of what was there."""
+    text = json.dumps(asdict(recipe), indent=2) + "\n"
+    write_whole(path, [text.encode()], raw=None, overwrite=True)
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read what ``write_recipe`` wrote.
+
+    Raises:
+        RunError: the file is missing or is no recipe.
+    """
+    try:
+        card = json.loads(path.read_bytes())
+        stages = tuple((Stage(**stage | {"size": tuple(stage["size"])}), share) for stage, share in card["stages"])
+        options = {name: tuple(value) if isinstance(value, list) else value for name, value in card["options"].items()}
+        return Recipe(**card | {"stages": stages, "options": options})
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise RunError(
+            f"{path} is no recipe: {error}. The recipe.json of a run was needed. Choose the folder of a run, or "
+            "start one from a recipe by its name."
+        ) from error
+
+
+def paper(name: str) -> Recipe:
+    """Give one of the paper's networks the same data, stages, steps, seed and objective as the others have.
+
+    The paper trains at 1e-4 for 100 epochs, and at 5e-5 to fine-tune (its sections 4.2 and 4.3, and MetaISP's code).
+    These runs are shorter and averaged, for which 3e-4 is better.
+    """
+    return Recipe(name=name, model=name)
+
+
+PAPER = ("unet-residual", "wb-level-1", "wb-levels-1-3", "classification-cnn", "crispnet")
+
+RECIPES: Mapping[str, Recipe] = {
+    **{name: paper(name) for name in PAPER},
+    "phone": Recipe(name="phone", model="canonical", objective="charbonnier", steps=8000, learning_rate=8e-4),
+}

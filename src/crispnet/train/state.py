@@ -1,0 +1,132 @@
+"""What a run is at a step: weights, their running average, Adam's moments and the counts; kept in one file.
+
+The file is safetensors, so that nothing is unpickled. Its tensors are ``weights/NAME``, ``average/NAME`` and
+``adam/MOMENT/NAME``, NAME being that of the model's parameter or buffer; its header has the counts. A run that goes on
+from it goes on bit for bit.
+"""
+
+import copy
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from crispnet.errors import RunError
+from crispnet.files import whole_file
+from crispnet.model import catalogue
+from crispnet.model.contract import ISP
+from crispnet.train.recipes import Recipe
+
+SCHEMA = "crispnet-run-1"
+MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # what Adam keeps of each parameter
+
+
+@dataclass
+class Counts:
+    """How far a run is.
+
+    Attributes:
+        step: steps done, those skipped among them.
+        skipped: steps whose loss or gradient was not finite.
+        skipped_in_a_row: how many of them came last, without a good one between.
+        best: the lowest mean ΔE76 of all validations; None before the first.
+        seconds: spent so far, over all sittings.
+        losses: sum of the losses since the last line of the log.
+        lost: how many losses are in that sum.
+    """
+
+    step: int = 0
+    skipped: int = 0
+    skipped_in_a_row: int = 0
+    best: float | None = None
+    seconds: float = 0.0
+    losses: float = 0.0
+    lost: int = 0
+
+
+@dataclass(eq=False)
+class State:
+    """Everything that the next step depends on, beside the recipe and the frames."""
+
+    model: ISP
+    average: ISP
+    adam: torch.optim.Adam
+    counts: Counts
+
+
+def first_state(recipe: Recipe, *, device: torch.device) -> State:
+    """Make the state before the first step; the weights depend on the seed alone."""
+    torch.manual_seed(recipe.seed)
+    model = catalogue.build(recipe.model, **recipe.options)
+    model = model.to(device).train()
+    average = copy.deepcopy(model).eval().requires_grad_(False)
+    # Fused, a step costs a quarter; it is elementwise, so the order of threads does not show.
+    adam = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.999), fused=True)
+    return State(model, average, adam, Counts())
+
+
+def save_state(state: State, path: Path) -> None:
+    """Write a state, whole or not at all, in place of an older one.
+
+    Raises:
+        OutputError: it cannot be written; an older one is left as it was.
+    """
+    # Copies: what is laid out channels last is not in the order that the file needs.
+    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in _tensors(state).items()}
+    with whole_file(path, overwrite=True) as hidden:
+        save_file(tensors, hidden, metadata={"schema": SCHEMA, "counts": json.dumps(asdict(state.counts))})
+
+
+def restore_state(state: State, path: Path) -> None:
+    """Bring a state to what ``save_state`` wrote.
+
+    Raises:
+        RunError: the file is damaged, or is of another model. The state is then not to be used.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            header = file.metadata() or {}
+            if header.get("schema") != SCHEMA:
+                raise ValueError(f"its schema is {header.get('schema')!r}, and not {SCHEMA!r}")
+            _take_moments(state, {name for name in file.keys() if name.startswith("adam/")})  # noqa: SIM118
+            _fill(_tensors(state), {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+            state.counts = Counts(**json.loads(header["counts"]))
+    except (OSError, SafetensorError, ValueError, TypeError, KeyError) as error:
+        raise RunError(
+            f"{path} cannot be continued from: {error}. The state of a run of the same model was needed. Start the "
+            "run anew in another folder."
+        ) from error
+
+
+def _tensors(state: State) -> dict[str, Tensor]:
+    """Name every tensor of a state; they are the state's own, not copies."""
+    tensors = {f"weights/{name}": tensor for name, tensor in state.model.state_dict().items()}
+    tensors |= {f"average/{name}": tensor for name, tensor in state.average.state_dict().items()}
+    for name, parameter in state.model.named_parameters():
+        tensors |= {f"adam/{moment}/{name}": kept for moment, kept in state.adam.state.get(parameter, {}).items()}
+    return tensors
+
+
+def _take_moments(state: State, names: set[str]) -> None:
+    """Make room for Adam's moments, which it has none of before its first step, each laid out as its parameter is."""
+    for name, parameter in state.model.named_parameters():
+        if f"adam/step/{name}" in names:
+            step = torch.zeros((), dtype=torch.float32, device=parameter.device)
+            state.adam.state[parameter] = {
+                "step": step, "exp_avg": torch.zeros_like(parameter), "exp_avg_sq": torch.zeros_like(parameter)
+            }  # fmt: skip
+
+
+def _fill(tensors: dict[str, Tensor], values: dict[str, Tensor]) -> None:
+    strangers = sorted(tensors.keys() ^ values.keys())
+    if strangers:
+        raise ValueError(f"{len(strangers)} tensors are in only one of file and model, {strangers[0]} among them")
+    with torch.no_grad():
+        for name, tensor in tensors.items():
+            if tensor.shape != values[name].shape:
+                raise ValueError(f"{name} is {tuple(values[name].shape)}, and not {tuple(tensor.shape)}")
+            tensor.copy_(values[name])

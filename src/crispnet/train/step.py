@@ -1,0 +1,95 @@
+"""One step: a batch is rendered, compared with its target, and the weights move a little.
+
+A loss or a gradient that is not finite moves nothing: the step is skipped and counted, and what normalisation layers
+saw of the batch is forgotten.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from crispnet.data.patches import Batch
+from crispnet.errors import RunError
+from crispnet.model.contract import ISP, Metadata
+from crispnet.train.objectives import OBJECTIVES
+from crispnet.train.recipes import Recipe
+from crispnet.train.state import State
+
+MOST_SKIPPED_IN_A_ROW = 20
+
+
+def learn(state: State, batch: Batch, recipe: Recipe) -> float:
+    """Do one step and count it; returns its loss, which may be no finite number.
+
+    Raises:
+        RunError: no step of the last twenty had a finite loss and gradient.
+    """
+    kept = [(buffer, buffer.clone()) for buffer in state.model.buffers()]
+    state.adam.zero_grad(set_to_none=True)
+    loss = _loss(state.model, batch, recipe)
+    loss.backward()  # type: ignore[no-untyped-call]
+    length = nn.utils.clip_grad_norm_(state.model.parameters(), recipe.clip)
+    value = float(loss.detach())
+    finite = math.isfinite(value) and math.isfinite(float(length))
+    if finite:
+        for group in state.adam.param_groups:
+            group["lr"] = recipe.rate_at(state.counts.step)
+        state.adam.step()
+        _average(state, recipe.average)
+    else:
+        for buffer, before in kept:
+            buffer.copy_(before)
+    _count(state, value if finite else math.nan)
+    return value
+
+
+def render(isp: ISP, batch: Batch, *, precision: str) -> Tensor:
+    """Render a batch: (b, 3, 2h, 2w) float32; the scene is seen once for all patches of a photograph."""
+    device = next(isp.parameters()).device
+    balance = _there(batch.white_balance, device)
+    metadata = Metadata(balance, _there(batch.to_srgb, device), torch.zeros_like(balance[:, 0]))
+    packed = _there(batch.packed, device).contiguous(memory_format=torch.channels_last)
+    with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+        scene = isp.scene(_there(batch.thumbnail, device), metadata)
+        return isp.render(packed, scene[_there(batch.scene_of, device)]).float()
+
+
+def _loss(isp: ISP, batch: Batch, recipe: Recipe) -> Tensor:
+    result = render(isp, batch, precision=recipe.precision)
+    return OBJECTIVES[recipe.objective](result, _there(batch.target, result.device))
+
+
+def _there(values: object, device: torch.device) -> Tensor:
+    return torch.as_tensor(values).to(device)
+
+
+@torch.no_grad()
+def _average(state: State, decay: float) -> None:
+    """Let the average follow the weights, sooner while it is young; what normalisation layers count is averaged too.
+
+    Their means and variances belong to the weights under which they were seen, so both are averaged alike.
+    """
+    decay = min(decay, (1 + state.counts.step) / (10 + state.counts.step))
+    weights = state.model.state_dict()
+    for name, tensor in state.average.state_dict().items():
+        if tensor.is_floating_point():
+            tensor.lerp_(weights[name], 1 - decay)
+        else:
+            tensor.copy_(weights[name])
+
+
+def _count(state: State, loss: float) -> None:
+    counts = state.counts
+    counts.step += 1
+    if math.isfinite(loss):
+        counts.losses, counts.lost, counts.skipped_in_a_row = counts.losses + loss, counts.lost + 1, 0
+        return
+    counts.skipped += 1
+    counts.skipped_in_a_row += 1
+    if counts.skipped_in_a_row >= MOST_SKIPPED_IN_A_ROW:
+        raise RunError(
+            f"The run fell apart: up to step {counts.step}, {counts.skipped_in_a_row} steps in a row had no finite "
+            "loss. Finite pictures and a learning rate that the model bears were needed. Look at the frames, lower "
+            "learning_rate, or set precision=f32, and start anew."
+        )

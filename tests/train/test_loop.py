@@ -1,0 +1,429 @@
+"""The loop: it learns, and a run that was stopped, killed or fed nonsense ends as one that was not."""
+
+import json
+import os
+import signal
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors import safe_open
+
+from crispnet.data.frames import Frame
+from crispnet.errors import OutputError, RunError
+from crispnet.model import checkpoint
+from crispnet.train import loop, step, validation
+from crispnet.train.log import read_log
+from crispnet.train.recipes import RECIPES, Recipe
+from crispnet.train.state import first_state
+
+TINY = {
+    "stages": "frames:8x12:2x1:0.5,patches:8x8:2x2:0.5",
+    "widths": "4,8", "blocks": "1", "precision": "f32", "warm_up": "0", "average": "0.9",
+    "steps": "10", "log_every": "3", "validate_every": "4", "save_every": "1000",
+}  # fmt: skip
+
+
+def tiny(name: str = "wb-levels-1-3", **changes: object) -> Recipe:
+    theirs = {"wb-levels-1-3": {"widths": "4,4,8"}, "crispnet": {"dim": "16", "depth": "1"}}.get(name, {})
+    return RECIPES[name].set(*(f"{key}={value}" for key, value in (TINY | theirs | changes).items()))
+
+
+def frame(seed: int) -> Frame:
+    """A picture in a warm light, blurred enough that a tiny network can render it."""
+    random = np.random.default_rng(seed)
+    rgb = np.kron(random.uniform(0.05, 0.9, (3, 5, 4)), np.ones((4, 6))).astype(np.float32)
+    packed = rgb[[0, 1, 2, 1]] * np.array([0.5, 1, 0.7, 1], np.float32)[:, None, None]
+    target = np.kron(np.moveaxis(rgb, 0, -1) ** (1 / 2.2), np.ones((2, 2, 1)))
+    return Frame(
+        name=f"frame {seed}",
+        scene=f"scene {seed}",
+        packed=packed.astype(np.float16),
+        target=np.rint(255 * target).astype(np.uint8),
+        thumbnail=np.full((3, 368, 480), packed.mean(), np.float32),
+        white_balance=np.array([2, 1, 1 / 0.7, 1], np.float32),
+        to_srgb=np.eye(3, dtype=np.float32),
+        tags={},
+    )
+
+
+SIZE = (10, 12)  # of validations
+FRAMES, VALIDATION = [frame(seed) for seed in range(3)], [frame(seed) for seed in range(10, 12)]
+BROKEN = replace(FRAMES[0], packed=np.full_like(FRAMES[0].packed, np.nan))
+
+
+def fit(recipe: Recipe, folder, *, frames=FRAMES, **options) -> loop.Run:
+    return loop.fit(recipe, frames, VALIDATION, folder, **{"device": "cpu", "threads": 1} | options)
+
+
+def tensors(path) -> dict[str, torch.Tensor]:
+    with safe_open(path, "pt") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+
+
+def same(first, second, name: str = "last.safetensors") -> bool:
+    ours, theirs = tensors(first / name), tensors(second / name)
+    return ours.keys() == theirs.keys() and all(torch.equal(ours[key], theirs[key]) for key in ours)
+
+
+def what_was_logged(folder) -> list[dict[str, float]]:
+    """The log without its clocks."""
+    clocks = {"seconds", "steps_per_second"}
+    return [{key: value for key, value in line.items() if key not in clocks} for line in read_log(folder)]
+
+
+def stopper(at: int):
+    stop = threading.Event()
+
+    def on_step(progress: loop.Progress) -> None:
+        if progress.step == at:
+            stop.set()
+
+    return {"stop": stop, "on_step": on_step}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _small_validation():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(validation, "SIZE", SIZE)
+        yield
+
+
+@pytest.fixture(scope="module")
+def whole_run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole")
+    return fit(tiny(), folder)
+
+
+# Learning
+
+
+@pytest.mark.parametrize("objective", ["mse", "l1", "charbonnier"])
+def test_the_loss_falls(tmp_path, objective):
+    told = []
+    recipe = tiny("unet-residual", steps=60, learning_rate=1e-2, objective=objective, validate_every=30)
+    run = fit(recipe, tmp_path, on_step=told.append)
+    losses = [progress.loss for progress in told]
+    assert np.mean(losses[-10:]) < 0.5 * np.mean(losses[:5])
+    first, *_, last = [line["validation_delta_e"] for line in read_log(tmp_path) if "validation_delta_e" in line]
+    assert last < first
+    assert run.best == last
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_builds_and_runs(tmp_path, name):
+    recipe = RECIPES[name].set(
+        *("steps=2", "widths=8,16,24", "blocks=1", "stages=frames:8x12:1x1:0.5,patches:8x8:1x2:0.5"),
+        *(["dim=32", "depth=1"] * (name in ("phone", "crispnet"))),
+    )
+    run = fit(recipe, tmp_path)
+    assert (run.step, run.skipped) == (2, 0)
+    assert np.isfinite(run.best)
+
+
+def test_a_run_is_a_folder(whole_run):
+    names = {path.name for path in whole_run.folder.iterdir()}
+    assert {"recipe.json", "log.jsonl", "last.safetensors", "best.safetensors", "pictures"} <= names
+    assert sorted(path.name for path in (whole_run.folder / "pictures").iterdir()) == [
+        "000004.png", "000008.png", "000010.png"
+    ]  # fmt: skip
+    with Image.open(whole_run.folder / "pictures/000010.png") as picture:
+        assert picture.size == (len(VALIDATION) * 2 * SIZE[1], 2 * 2 * SIZE[0])
+
+
+def test_pictures_show_the_target_below_the_result(whole_run):
+    with Image.open(whole_run.folder / "pictures/000010.png") as picture:
+        target = np.asarray(picture)[2 * SIZE[0] :, : 2 * SIZE[1]]
+    expected = VALIDATION[0].target
+    assert np.abs(target.mean((0, 1)) - expected.mean((0, 1))).max() < 1
+
+
+def test_the_best_weights_are_the_averaged_ones_of_the_best_validation(whole_run):
+    lines = [line for line in read_log(whole_run.folder) if "validation_delta_e" in line]
+    best = min(lines, key=lambda line: line["validation_delta_e"])
+    isp, facts = checkpoint.load(whole_run.folder / "best.safetensors")
+    assert facts["step"] == best["step"]
+    assert facts["validation_delta_e"] == best["validation_delta_e"] == whole_run.best
+    if best["step"] == whole_run.step:
+        last = tensors(whole_run.folder / "last.safetensors")
+        assert all(torch.equal(last[f"average/{name}"], value) for name, value in isp.state_dict().items())
+
+
+def test_the_log_tells_the_course_of_the_run(whole_run):
+    steps = [line for line in read_log(whole_run.folder) if "loss" in line]
+    assert [line["step"] for line in steps] == [3, 6, 9, 10]
+    assert [line["stage"] for line in steps] == [0, 1, 1, 1]
+    assert steps[-1]["learning_rate"] == pytest.approx(3e-4 / 5)
+    assert all(line["seconds"] > 0 and line["skipped"] == 0 for line in steps)
+
+
+def test_progress_is_told_at_each_step(tmp_path):
+    told = []
+    fit(tiny(steps=5), tmp_path, on_step=told.append)
+    assert [(progress.step, progress.steps) for progress in told] == [(step, 5) for step in range(1, 6)]
+    assert all(progress.steps_per_second > 0 for progress in told)
+    assert told[-2].seconds_left > 0 == told[-1].seconds_left
+
+
+def test_a_run_is_a_function_of_its_recipe(whole_run, tmp_path):
+    fit(tiny(), tmp_path / "again")
+    fit(tiny(seed=1), tmp_path / "other")
+    assert same(whole_run.folder, tmp_path / "again")
+    assert same(whole_run.folder, tmp_path / "again", "best.safetensors")
+    assert not same(whole_run.folder, tmp_path / "other")
+
+
+def test_bf16_multiplies_but_does_not_keep(tmp_path):
+    run = fit(tiny(precision="bf16", steps=2), tmp_path)
+    assert run.skipped == 0
+    assert {tensor.dtype for name, tensor in tensors(tmp_path / "last.safetensors").items()} == {torch.float32}
+
+
+def test_the_process_is_left_as_it_was(tmp_path):
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    handler, threads = signal.getsignal(signal.SIGINT), torch.get_num_threads()
+    fit(tiny(steps=1), tmp_path, threads=1)
+    assert torch.equal(torch.rand(3), expected)
+    assert (signal.getsignal(signal.SIGINT), torch.get_num_threads()) == (handler, threads)
+    assert float(torch.tensor(1e-310, dtype=torch.float64) * 1) > 0
+
+
+# Modes
+
+
+def test_steps_are_done_in_train_mode_and_validations_in_eval_mode(tmp_path, monkeypatch):
+    seen = []
+
+    def spy(name, function):
+        def watched(first, *rest, **options):
+            isp = first if isinstance(first, torch.nn.Module) else first.model
+            before = {key: value.clone() for key, value in isp.state_dict().items()}
+            result = function(first, *rest, **options)
+            unchanged = all(torch.equal(before[key], value) for key, value in isp.state_dict().items())
+            seen.append((name, isp.training, unchanged))
+            return result
+
+        monkeypatch.setattr(loop, name, watched)
+
+    spy("learn", loop.learn)
+    spy("validate", loop.validate)
+    fit(tiny("classification-cnn", steps=4, validate_every=2), tmp_path)
+    learned, validated = ("learn", True, False), ("validate", False, True)
+    assert seen == [learned, learned, validated, learned, learned, validated]
+
+
+def test_the_average_follows_what_normalisation_layers_saw(tmp_path):
+    fit(tiny("classification-cnn", average=0), tmp_path)
+    kept = tensors(tmp_path / "last.safetensors")
+    names = [name.removeprefix("weights/") for name in kept if name.startswith("weights/")]
+    assert any(name.endswith("running_mean") for name in names)
+    assert all(torch.equal(kept[f"average/{name}"], kept[f"weights/{name}"]) for name in names)
+
+
+# Going on
+
+
+@pytest.mark.parametrize("at", [1, 5, 8])
+def test_a_run_that_was_stopped_goes_on_bit_for_bit(whole_run, tmp_path, at):
+    stopped = fit(tiny(), tmp_path, **stopper(at))
+    assert stopped.step == at
+    finished = fit(tiny(), tmp_path)
+    assert (finished.step, finished.best) == (10, whole_run.best)
+    assert same(whole_run.folder, tmp_path)
+    assert same(whole_run.folder, tmp_path, "best.safetensors")
+    assert what_was_logged(tmp_path) == what_was_logged(whole_run.folder)
+
+
+@pytest.mark.parametrize("name", ["classification-cnn", "crispnet"])
+def test_running_statistics_go_on_bit_for_bit(tmp_path, name):
+    recipe = tiny(name, steps=4)
+    fit(recipe, tmp_path / "whole")
+    fit(recipe, tmp_path / "parts", **stopper(2))
+    fit(recipe, tmp_path / "parts")
+    assert same(tmp_path / "whole", tmp_path / "parts")
+
+
+def test_a_finished_run_is_left_alone(whole_run):
+    before = (whole_run.folder / "last.safetensors").stat().st_mtime_ns
+    assert fit(tiny(), whole_run.folder) == whole_run
+    assert (whole_run.folder / "last.safetensors").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_and_ends(tmp_path, number):
+    def on_step(progress: loop.Progress) -> None:
+        if progress.step == 3:
+            os.kill(os.getpid(), number)
+
+    run = fit(tiny(), tmp_path, on_step=on_step)
+    assert run.step == 3
+    assert fit(tiny(), tmp_path).step == 10
+
+
+def test_a_second_signal_interrupts_at_once(tmp_path):
+    def on_step(_: loop.Progress) -> None:
+        for _ in range(2):
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(tiny(), tmp_path, on_step=on_step)
+
+
+class Crash(Exception):
+    pass
+
+
+@pytest.mark.parametrize("name", ["save_state", "validate"])
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_crash_costs_time_and_nothing_else(whole_run, tmp_path, monkeypatch, name, moment):
+    """The second saving, or the second validation, never comes back."""
+    calls, real = [], getattr(loop, name)
+
+    def crashing(*arguments, **options):
+        calls.append(name)
+        if len(calls) < 2:
+            return real(*arguments, **options)
+        if moment == "after":
+            real(*arguments, **options)
+        raise Crash
+
+    monkeypatch.setattr(loop, name, crashing)
+    with pytest.raises(Crash):
+        fit(tiny(), tmp_path)
+    monkeypatch.undo()
+    with (tmp_path / "log.jsonl").open("a") as log:
+        log.write('{"step": 9, "lo')  # what a crash may leave of a line
+    checkpoint.load(tmp_path / "best.safetensors")
+    fit(tiny(), tmp_path)
+    assert same(whole_run.folder, tmp_path)
+    assert same(whole_run.folder, tmp_path, "best.safetensors")
+    assert what_was_logged(tmp_path) == what_was_logged(whole_run.folder)
+
+
+def test_a_disk_that_fails_leaves_the_old_state(tmp_path, monkeypatch):
+    fit(tiny(), tmp_path, **stopper(2))
+    before = (tmp_path / "last.safetensors").read_bytes()
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("crispnet.train.state.save_file", full)
+    with pytest.raises(OutputError, match="No space left"):
+        fit(tiny(), tmp_path)
+    assert (tmp_path / "last.safetensors").read_bytes() == before
+    assert list(tmp_path.glob(".crispnet*")) == []
+
+
+def test_the_state_is_saved_by_steps_and_by_the_clock(tmp_path, monkeypatch):
+    saved, real = [], loop.save_state
+    monkeypatch.setattr(loop, "save_state", lambda state, path: (saved.append(state.counts.step), real(state, path)))
+    fit(tiny(save_every=3, validate_every=100, steps=7), tmp_path / "steps")
+    assert saved == [3, 6, 7]
+    saved.clear()
+    fit(tiny(validate_every=100, steps=3), tmp_path / "clock", save_seconds=0)
+    assert saved == [1, 2, 3]
+
+
+# What is not finite
+
+
+def test_a_step_that_is_not_finite_is_skipped_and_counted(tmp_path):
+    recipe = tiny("classification-cnn", stages="frames:8x12:1x1:1", steps=9)
+    shown = replace(BROKEN, thumbnail=np.full_like(BROKEN.thumbnail, np.nan))
+    run = fit(recipe, tmp_path, frames=[shown, *FRAMES[1:]])
+    assert run.skipped == 3
+    assert all(torch.isfinite(tensor).all() for tensor in tensors(tmp_path / "last.safetensors").values())
+    losses = [line for line in read_log(tmp_path) if "loss" in line]
+    assert losses[-1]["skipped"] == 3
+    assert all(np.isfinite(line["loss"]) for line in losses)
+
+
+def test_a_skipped_step_moves_nothing():
+    recipe = tiny("classification-cnn", stages="frames:8x12:1x1:1")
+    state = first_state(recipe, device=torch.device("cpu"))
+    before = {name: value.clone() for name, value in state.model.state_dict().items()}
+    stage, _ = recipe.stages[0]
+    assert np.isnan(step.learn(state, loop.batch([BROKEN], stage, seed=0, step=0), recipe))
+    assert all(torch.equal(before[name], value) for name, value in state.model.state_dict().items())
+    assert (state.counts.step, state.counts.skipped, state.counts.skipped_in_a_row) == (1, 1, 1)
+    step.learn(state, loop.batch(FRAMES, stage, seed=0, step=1), recipe)
+    assert (state.counts.step, state.counts.skipped, state.counts.skipped_in_a_row) == (2, 1, 0)
+
+
+def test_a_run_that_fell_apart_ends(tmp_path):
+    with pytest.raises(RunError, match=r"20 steps in a row had no finite loss.*lower learning_rate"):
+        fit(tiny(steps=30, validate_every=100), tmp_path, frames=[BROKEN])
+
+
+# Refusals
+
+
+@pytest.mark.parametrize(("to_learn", "to_validate"), [([], VALIDATION), (FRAMES, [])])
+def test_there_must_be_frames(tmp_path, to_learn, to_validate):
+    with pytest.raises(RunError, match="At least one of each was needed"):
+        loop.fit(tiny(), to_learn, to_validate, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_recipe_does_not_go_on_with_a_run(whole_run):
+    with pytest.raises(RunError, match=r"differs in objective, seed\. The same recipe"):
+        fit(tiny(seed=3, objective="l1"), whole_run.folder)
+
+
+def test_a_run_is_not_begun_over_another(whole_run):
+    with pytest.raises(RunError, match="has a run in it"):
+        fit(tiny(), whole_run.folder, resume=False)
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="file"):
+        fit(tiny(), tmp_path / "file" / "run")
+
+
+@pytest.mark.parametrize("damage", ["truncated", "empty", "checkpoint", "other model"])
+def test_a_damaged_state_is_refused(whole_run, tmp_path, damage):
+    fit(tiny(), tmp_path, **stopper(1))
+    path = tmp_path / "last.safetensors"
+    content = {
+        "truncated": path.read_bytes()[:-100],
+        "empty": b"",
+        "checkpoint": (whole_run.folder / "best.safetensors").read_bytes(),
+        "other model": _state_of_another_model(tmp_path / "other"),
+    }
+    path.write_bytes(content[damage])
+    with pytest.raises(RunError, match=r"last\.safetensors cannot be continued from.*Start the run anew"):
+        fit(tiny(), tmp_path)
+
+
+def _state_of_another_model(folder) -> bytes:
+    fit(tiny("unet-residual"), folder, **stopper(1))
+    return (folder / "last.safetensors").read_bytes()
+
+
+# TensorBoard, where it is installed
+
+
+def test_tensorboard_is_told_what_the_log_is_told(tmp_path, monkeypatch):
+    told = []
+
+    class Board:
+        def add_scalar(self, name, value, step):
+            told.append((name, value, step))
+
+        def close(self):
+            told.append("closed")
+
+    monkeypatch.setattr("crispnet.train.log.board", lambda *_, **__: Board())
+    fit(tiny(steps=3), tmp_path)
+    lines = read_log(tmp_path)
+    assert told == [
+        *((name, value, line["step"]) for line in lines for name, value in line.items() if name != "step"),
+        "closed",
+    ]
+    assert json.dumps(lines).count("validation_delta_e") == 1
