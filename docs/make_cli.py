@@ -57,9 +57,10 @@ class Parameter(typing.NamedTuple):
 def page() -> str:
     """Write the page about all commands."""
     streams_and_codes = " ".join((cli.__doc__ or "").split("\n\n")[1].split())
-    commands = [command.callback for command in cli.app.registered_commands if command.callback]
+    commands = _commands()
     contents = [
-        f"- [`crispnet {_verb(command)}`](#crispnet-{_verb(command)}): {_summary(command)}" for command in commands
+        f"- [`crispnet {verb}`](#crispnet-{verb.replace(' ', '-')}): {_summary(command)}"
+        for verb, command in commands.items()
     ]
     parts = [
         NOTE.format(REMAKE),
@@ -67,12 +68,23 @@ def page() -> str:
         f"{cli.app.info.help} Each command has a `--help` of its own; `crispnet --version` says the version.",
         streams_and_codes,
         "\n".join(contents),
-        *(part for command in commands for part in _about(command)),
+        *(part for verb, command in commands.items() for part in _about(verb, command)),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _about(command: Callable[..., object]) -> list[str]:
+def _commands() -> dict[str, Callable[..., object]]:
+    """List the commands by what is typed: those of the program itself, then those of its groups."""
+    groups = {f"{group.name} ": group.typer_instance for group in cli.app.registered_groups}
+    return {
+        f"{prefix}{command.callback.__name__}": command.callback
+        for prefix, program in {"": cli.app, **groups}.items()
+        for command in (program.registered_commands if program else ())
+        if command.callback
+    }
+
+
+def _about(verb: str, command: Callable[..., object]) -> list[str]:
     parameters = _parameters(command)
     arguments = [each for each in parameters if isinstance(each.info, ArgumentInfo)]
     options = [each for each in parameters if isinstance(each.info, OptionInfo)]
@@ -81,9 +93,9 @@ def _about(command: Callable[..., object]) -> list[str]:
         f"| {_code(each.words)} | {each.shown_default} | {_cell(each.meaning)} |" for each in (*arguments, *options)
     ]
     return [
-        f"## crispnet {_verb(command)}",
+        f"## crispnet {verb}",
         inspect.getdoc(command) or "",
-        f"```text\ncrispnet {_verb(command)} [OPTIONS] {' '.join(needed)}\n```",
+        f"```text\n{' '.join(['crispnet', verb, '[OPTIONS]', *needed])}\n```",
         "\n".join(["| what is typed | default | what it does |", "|---|---|---|", *rows]),
     ]
 
@@ -103,10 +115,6 @@ def _value(kind: type) -> str:
     if issubclass(kind, enum.Enum):
         return "|".join(choice.value for choice in kind)
     return {Path: "PATH", str: "TEXT", int: "INT", float: "NUMBER"}[kind]
-
-
-def _verb(command: Callable[..., object]) -> str:
-    return command.__name__
 
 
 def _summary(command: Callable[..., object]) -> str:

@@ -1,5 +1,6 @@
-"""The bar that commands over many files show on a terminal: how many are done, how fast, and how long it will take."""
+"""The bar that long commands show on a terminal: how much is done, how fast, and how long it will take."""
 
+from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
@@ -14,9 +15,10 @@ class Bar:
     def __init__(self, count: int, doing: str) -> None:
         """Make a bar of ``count`` steps, labelled with what is being done."""
         self._console = Console(stderr=True, highlight=False, soft_wrap=True)
-        columns = (TextColumn(doing), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
+        said = TextColumn("{task.fields[note]}")
+        columns = (TextColumn(doing), BarColumn(), MofNCompleteColumn(), said, _Rate(), _TimeLeft())
         self._progress = Progress(*columns, console=self._console, redirect_stdout=False, redirect_stderr=False)
-        self._task = self._progress.add_task("", total=count)
+        self._task = self._progress.add_task("", total=count, note="", left=None)
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -35,6 +37,10 @@ class Bar:
         """Move the bar on by one step."""
         self._progress.advance(self._task)
 
+    def reach(self, done: int, *, note: str = "", left: float | None = None) -> None:
+        """Move the bar to a step, with a word beside it, and the seconds left where the work knows better."""
+        self._progress.update(self._task, completed=done, note=note, left=left)
+
 
 class _Rate(ProgressColumn):
     """Steps per minute."""
@@ -42,3 +48,16 @@ class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
         """Show how fast it goes, once that is known."""
         return Text(f"{task.speed * 60:.0f}/min" if task.speed else "", style="progress.data.speed")
+
+
+class _TimeLeft(TimeRemainingColumn):
+    """The time left, as the work told it, or at the present rate."""
+
+    def render(self, task: Task) -> Text:
+        """Show it in hours, minutes and seconds."""
+        left = task.fields["left"]
+        return (
+            super().render(task)
+            if left is None
+            else Text(str(timedelta(seconds=round(left))), style="progress.remaining")
+        )

@@ -1,7 +1,7 @@
 """The command line: one command per verb. Each command imports what it needs when it is called.
 
 Results go to standard output, progress and complaints to standard error. Exit codes: 0 done; 1 some inputs failed, each
-named, the others done; 2 usage; 3 nothing could be done.
+named, the others done, or a run was stopped; 2 usage; 3 nothing could be done.
 """
 
 import io
@@ -11,14 +11,15 @@ import re
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
+from crispnet.app import laboratory
+from crispnet.app.refusing import SOME_FAILED, complain, refusals
 from crispnet.errors import CrispnetError
 from crispnet.version import VERSION
 
-SOME_FAILED, NOTHING_DONE = 1, 3
 UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 app = typer.Typer(
@@ -93,15 +94,6 @@ def _depth(value: int | None) -> int | None:
     return value
 
 
-def _complain(error: object) -> None:
-    typer.echo(f"crispnet: {error}", err=True)
-
-
-def _give_up(error: CrispnetError) -> NoReturn:
-    _complain(error)
-    raise typer.Exit(NOTHING_DONE)
-
-
 Raws = Annotated[
     list[Path], typer.Argument(metavar="RAW...", help="Raw files, and folders of them.", show_default=False)
 ]
@@ -115,7 +107,9 @@ def develop(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The picture, or a folder for pictures; else this folder.")
     ] = None,
-    look: Annotated[str, typer.Option(metavar="NAME", help="A look; `crispnet looks` lists them.")] = "plain",
+    look: Annotated[
+        str, typer.Option(metavar="NAME|FILE", help="A look that `crispnet looks` lists, or a look file.")
+    ] = "plain",
     white_balance: Annotated[
         str,
         typer.Option(metavar="as-shot|KELVIN|R,G,B", callback=_white_balance, help="The light to make neutral."),
@@ -141,7 +135,7 @@ def develop(
     from crispnet.darkroom.exiftool import installed
     from crispnet.darkroom.formats import usual_ending
 
-    try:
+    with refusals():
         tasks = batch.plan(raws, output, usual_ending(format or Format.jpeg))
         with installed() as exiftool:  # it starts while Python is still busy importing
             from crispnet.app import developing
@@ -151,8 +145,6 @@ def develop(
             wish = developing.Wish(load_look(look), white_balance, exposure, format, depth, quality, memory, overwrite)
             wish.check(tasks)
             failed = developing.develop_all(tasks, wish, exiftool=exiftool, jobs=jobs, as_json=json)
-    except CrispnetError as error:
-        _give_up(error)
     if failed:
         raise typer.Exit(SOME_FAILED)
 
@@ -164,16 +156,14 @@ def inspect(raws: Raws, json: Json = False) -> None:
     from crispnet.raw.reader import open_raw
 
     failed = False
-    try:
+    with refusals():
         found = batch.raws_in(raws)
-    except CrispnetError as error:
-        _give_up(error)
     for path in found:
         try:
             raw = open_raw(path)
         except CrispnetError as error:
             failed = True
-            _complain(error)
+            complain(error)
             if json:
                 typer.echo(json_format.dumps({"raw": str(path), "error": str(error)}))
             continue
@@ -197,32 +187,34 @@ def preview(
     """Take the camera's own picture out of raw files, upright and in sRGB."""
     from crispnet.app import batch, previewing
 
-    try:
+    with refusals():
         tasks = batch.plan(raws, output, "-camera.jpg")
-    except CrispnetError as error:
-        _give_up(error)
     if previewing.preview_all(tasks, overwrite=overwrite, as_json=json):
         raise typer.Exit(SOME_FAILED)
 
 
 @app.command()
 def looks(
-    name: Annotated[str | None, typer.Argument(help="Show the card of this look.", show_default=False)] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME|FILE", help="Show the card of this look.", show_default=False)
+    ] = None,
     json: Json = False,
 ) -> None:
     """List the looks at hand, or show the card of one."""
-    from crispnet.look.shelf import SHIPPED, load_look
+    from crispnet.look.shelf import read_card, shipped
 
-    try:
-        chosen = [load_look(each) for each in ([name] if name else SHIPPED)]
-    except CrispnetError as error:
-        _give_up(error)
-    for look in chosen:
-        card = {"name": look.name, "version": look.version, **look.card}
+    with refusals():
+        cards = [read_card(each) for each in ([name] if name else shipped())]
+    for card in cards:
         if json:
             typer.echo(json_format.dumps(card))
         elif name:
             width = max(map(len, card))
             typer.echo("\n".join(f"{field:<{width}}  {value}" for field, value in card.items()))
         else:
-            typer.echo(f"{look.name:<12}{card['summary']}")
+            typer.echo(f"{card['name']:<12}{card['summary']}")
+
+
+for _command in laboratory.COMMANDS:
+    app.command()(_command)
+app.add_typer(laboratory.data, name="data")

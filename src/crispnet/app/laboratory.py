@@ -1,0 +1,181 @@
+"""The commands of the laboratory: make what is learned from, train, evaluate, export.
+
+They need the packages of ``crispnet[train]``, which are imported when a command runs, and not before.
+"""
+
+import json as json_format
+import re
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from crispnet.app.refusing import SOME_FAILED, refusals
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object per line.")]
+
+data = typer.Typer(
+    name="data",
+    help="Make what a look is learned from.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class Device(StrEnum):
+    """What computes."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+    mps = "mps"
+
+
+class Split(StrEnum):
+    """A part of the captures, none of whose scenes is in another."""
+
+    train = "train"
+    validation = "validation"
+    test = "test"
+
+
+def _recipe(text: str) -> str:
+    # It becomes the name of a folder where none is given.
+    if not re.fullmatch(r"[\w.-]*\w[\w.-]*", text):
+        raise typer.BadParameter(f"{text!r} is no name of a recipe. `crispnet recipes` lists them.")
+    return text
+
+
+@data.command()
+def simulate(
+    photographs: Annotated[
+        list[Path], typer.Argument(metavar="FOLDER...", help="Folders of photographs.", show_default=False)
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FOLDER", help="For raws, pictures and their manifest.")
+    ],
+    captures: Annotated[
+        str | None,
+        typer.Option("--set", metavar="NAME|FILE", help="A frozen set (monitor-v1, cameras-v1); else one is made."),
+    ] = None,
+    camera: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A camera to take them with, several times if you like; else a phone."),
+    ] = None,
+    each: Annotated[
+        int | None, typer.Option("--captures", min=1, max=100, help="Captures of each photograph; else 2.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Another seed, other shots; else 1.")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, max=64, help="Processes; else one for each core.")] = None,
+    json: Json = False,
+) -> None:
+    """Photograph photographs with virtual cameras: raw files, and a virtual phone's pictures of them."""
+    if captures and (camera or each or seed is not None):
+        raise typer.BadParameter("a frozen set says its cameras, captures and seed itself; leave them out, or --set.")
+    with refusals():
+        from crispnet.app import simulating
+
+        wish = simulating.Wish(captures, tuple(camera or ()), each, seed, jobs)
+        failed = simulating.simulate_and_say(photographs, output, wish, as_json=json)
+    if failed:
+        raise typer.Exit(SOME_FAILED)
+
+
+@data.command()
+def cameras(json: Json = False) -> None:
+    """List the cameras whose sensors have been measured: name, kind, and who measured them."""
+    with refusals():
+        from crispnet.data.spectra import cameras as measured
+
+        for each in measured():
+            facts = {"name": each.name, "kind": each.kind, "source": each.source}
+            typer.echo(json_format.dumps(facts) if json else f"{each.name:<28}{each.kind:<8}{each.source}")
+
+
+def recipes(json: Json = False) -> None:
+    """List the recipes that `crispnet train` follows."""
+    with refusals():
+        from crispnet.app import training
+
+        training.list_recipes(as_json=json)
+
+
+def train(
+    recipe: Annotated[
+        str, typer.Argument(callback=_recipe, help="How; `crispnet recipes` lists them.", show_default=False)
+    ],
+    data: Annotated[
+        Path, typer.Argument(help="A folder of captures (manifest.jsonl), or of photographs to make some of.")
+    ] = Path(),
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="RUN", help="The folder of the run; else runs/RECIPE.")
+    ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Change the recipe, such as steps=200; several if you like."),
+    ] = None,
+    device: Annotated[Device, typer.Option(help="What computes.")] = Device.auto,
+    threads: Annotated[int | None, typer.Option(min=1, help="Of the processor; else torch decides.")] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Begin anew; a run that is there is set aside in its folder.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Train by a recipe, or go on with a run that is there; Ctrl-C saves it."""
+    with refusals():
+        from crispnet.app import training
+
+        run = output or Path("runs") / recipe
+        settings = tuple(word for change in changes or () for word in change.split())
+        wish = training.Wish(recipe, data, run, settings, device.value, threads, fresh)
+        finished = training.train(wish, as_json=json)
+    if not finished:
+        raise typer.Exit(SOME_FAILED)
+
+
+def evaluate(
+    what: Annotated[
+        str, typer.Argument(help="A run, a look, or a control: plain, curve, matrix-curve, lut.", show_default=False)
+    ],
+    data: Annotated[
+        Path | None,
+        typer.Argument(
+            help="A folder of captures (manifest.jsonl); else that of the run, or this.", show_default=False
+        ),
+    ] = None,
+    split: Annotated[Split, typer.Option(help="Which captures.")] = Split.test,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Keep figures and rows here, as JSON.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Measure so many captures, evenly picked.")] = None,
+    json: Json = False,
+) -> None:
+    """Measure how near a rendition comes to the camera's own pictures."""
+    with refusals():
+        from crispnet.app import evaluating
+
+        wish = evaluating.Wish(what, data, split.value, output, limit)
+        evaluating.evaluate(wish, as_json=json)
+
+
+def export(
+    run: Annotated[Path, typer.Argument(help="The folder of a run.", show_default=False)],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="LOOK.onnx", help="The look file.")],
+    name: Annotated[str | None, typer.Option(help="Of the look; else that of the file.", show_default=False)] = None,
+    summary: Annotated[str | None, typer.Option(help="A line about it, for its card.", show_default=False)] = None,
+    licence: Annotated[str, typer.Option(help="Under which others may use it.")] = "not stated",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a look file that exists.")] = False,
+    json: Json = False,
+) -> None:
+    """Make a look file of a run, for `crispnet develop --look`."""
+    with refusals():
+        from crispnet.app import exporting
+
+        wish = exporting.Wish(run, output, name, summary, licence, overwrite)
+        exporting.export_run(wish, as_json=json)
+
+
+COMMANDS = (train, recipes, evaluate, export)
