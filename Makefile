@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench clean
+.PHONY: help demo test lint format docs bench study clean
 
 help:  ## List what can be made.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -26,6 +26,14 @@ lint: $(VENV)/ready-dev  ## Check style, types and the import law.
 format: $(VENV)/ready-dev  ## Lay out the code.
 	@$(BIN)/ruff check --fix src tests benchmarks docs samples
 	@$(BIN)/ruff format src tests benchmarks docs samples
+
+docs: $(VENV)/ready-dev  ## Make anew the pages that are made: the command line, results, cards of looks.
+	@$(BIN)/python docs/make_cli.py > docs/cli.md
+	@$(BIN)/python benchmarks/report.py --write
+	@$(BIN)/python docs/make_cards.py
+
+study: $(VENV)/ready-dev  ## Train and measure the paper's ablations; PHOTOS=folders CAPTURES=folder. Hours.
+	@$(BIN)/python benchmarks/study.py $(PHOTOS) --data $(CAPTURES)
 
 bench: $(VENV)/ready-dev  ## Measure developing beside the raw developers that are installed; RAW=file.
 	@$(BIN)/python benchmarks/develop.py $(RAW)

@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import study_report
+
 ROOT = Path(__file__).resolve().parent.parent
 HEAD = """# Results
 
@@ -42,8 +44,9 @@ def report(results: Path) -> str:
     parts = [
         HEAD,
         *(section(found[name]) + "\n" + _origin(found[name]) for name, section in SECTIONS.items() if name in found),
+        study_report.section(results / "monitor-v1"),
     ]
-    return "\n".join(parts)
+    return "\n".join(part for part in parts if part)
 
 
 def _develop(result: Result) -> str:

@@ -50,8 +50,8 @@ def test_the_picture_does_not_depend_on_the_memory_it_may_take():
 @pytest.mark.parametrize("cfa", CFAS)
 @pytest.mark.parametrize(("height", "width"), [(64, 96), (65, 96), (64, 97), (65, 97)])
 def test_every_cfa_and_size_gives_the_same_picture(cfa, height, width):
-    reference = develop(raw_image(height=64, width=96)).pixels
-    pixels = develop(raw_image(height=height, width=width, cfa=cfa)).pixels
+    reference = develop(raw_image(height=64, width=96), "plain").pixels
+    pixels = develop(raw_image(height=height, width=width, cfa=cfa), "plain").pixels
     assert pixels.shape == (height, width, 3)
     if (height, width) == (64, 96):
         difference = delta_e_76(srgb_to_lab(pixels), srgb_to_lab(reference))
@@ -64,23 +64,23 @@ def test_every_cfa_and_size_gives_the_same_picture(cfa, height, width):
 def test_a_crop_is_cut_out_of_the_whole(cfa, corner):
     raw = raw_image(height=60, width=80, cfa=cfa)
     crop = Box(*corner, 41, 52)
-    cropped = develop(replace(raw, crop=crop)).pixels
-    np.testing.assert_array_equal(cropped, develop(raw).pixels[crop.rows, crop.columns])
+    cropped = develop(replace(raw, crop=crop), "plain").pixels
+    np.testing.assert_array_equal(cropped, develop(raw, "plain").pixels[crop.rows, crop.columns])
 
 
 @pytest.mark.parametrize(("depth", "kind"), [(8, np.uint8), (16, np.uint16)])
 def test_quantising_on_the_way_is_quantising_at_the_end(depth, kind):
     raw = raw_image()
-    pixels = develop(raw, depth=depth).pixels
+    pixels = develop(raw, "plain", depth=depth).pixels
     assert pixels.dtype == kind
     steps = np.iinfo(kind).max
     np.testing.assert_array_equal(
-        pixels, np.floor(develop(raw).pixels.clip(0, 1) * np.float32(steps) + 0.5).astype(kind)
+        pixels, np.floor(develop(raw, "plain").pixels.clip(0, 1) * np.float32(steps) + 0.5).astype(kind)
     )
 
 
 def test_sixteen_bits_hold_more_than_ten():
-    levels = np.unique(develop(raw_image(height=200, width=300), depth=16).pixels)
+    levels = np.unique(develop(raw_image(height=200, width=300), "plain", depth=16).pixels)
     assert np.median(np.diff(levels)) < 65536 / 1024
 
 
@@ -92,9 +92,9 @@ def test_lens_shading_is_evened_out():
     from crispnet.raw.shading import gain
 
     darkened = np.round(even.mosaic / gain(shading, rows, columns, frame=(80, 120))).astype(np.uint16)
-    seen = develop(replace(even, mosaic=darkened, opcodes=(shading,))).pixels
-    assert np.abs(seen - develop(even).pixels).max() < 0.02
-    assert np.abs(develop(replace(even, mosaic=darkened)).pixels - develop(even).pixels).mean() > 0.1
+    seen = develop(replace(even, mosaic=darkened, opcodes=(shading,)), "plain").pixels
+    assert np.abs(seen - develop(even, "plain").pixels).max() < 0.02
+    assert np.abs(develop(replace(even, mosaic=darkened), "plain").pixels - develop(even, "plain").pixels).mean() > 0.1
 
 
 @pytest.mark.parametrize("depth", [None, 8])
@@ -102,8 +102,8 @@ def test_a_bent_picture_is_straightened_over_the_whole_active_area(depth):
     raw = raw_image(height=90, width=120)
     zoom = WarpRectilinear(3, True, np.array([[0.8, 0, 0, 0, 0, 0]]), (0.5, 0.5))
     bent = replace(raw, opcodes=(zoom,), crop=Box(20, 30, 50, 60))
-    plain = develop(raw).pixels
-    straight = np.asarray(develop(bent, depth=depth).pixels, np.float64) / (255 if depth else 1)
+    plain = develop(raw, "plain").pixels
+    straight = np.asarray(develop(bent, "plain", depth=depth).pixels, np.float64) / (255 if depth else 1)
     assert straight.shape == (50, 60, 3)
     middle = straight[15:35, 20:40].mean(axis=(0, 1))  # zooming in about the middle keeps what is there
     np.testing.assert_allclose(middle, plain[35:55, 50:70].mean(axis=(0, 1)), atol=0.03)
@@ -112,15 +112,15 @@ def test_a_bent_picture_is_straightened_over_the_whole_active_area(depth):
 
 def test_another_white_balance_warms_the_picture():
     raw = raw_image()
-    cooler = develop(raw, white_balance=raw.white_balance * [0.7, 1, 1.4, 1]).pixels.mean(axis=(0, 1))
-    as_shot = develop(raw).pixels.mean(axis=(0, 1))
+    cooler = develop(raw, "plain", white_balance=raw.white_balance * [0.7, 1, 1.4, 1]).pixels.mean(axis=(0, 1))
+    as_shot = develop(raw, "plain").pixels.mean(axis=(0, 1))
     assert cooler[0] < as_shot[0]
     assert cooler[2] > as_shot[2]
 
 
 def test_it_says_what_it_was_made_of():
     raw = raw_image(notes=("said so",))
-    photo = develop(raw)
+    photo = develop(raw, "plain")
     assert photo.raw is raw
     assert photo.look == "plain 1"
     assert photo.notes == ("said so",)

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crispnet.darkroom.tiling import windows, with_halo
+from crispnet.darkroom.tiling import LEAST_COLUMNS, LEAST_ROWS, windows, with_halo
 from crispnet.raw.bayer import pack, unpack
 from crispnet.raw.image import Box
 
@@ -21,6 +21,13 @@ def test_windows_cover_every_cell_once(height, width, cells, stride):
 @given(sizes, st.integers(300, 5000), st.integers(1 << 16, 1 << 20))
 def test_windows_stay_within_their_budget(height, width, cells):
     assert all(window.height * window.width <= cells for window in windows(height, width, cells=cells))
+
+
+@given(sizes, st.integers(1, 5000), st.integers(0, 64), st.integers(1 << 16, 1 << 20))
+def test_windows_with_their_halo_fit_the_room_or_are_the_smallest_there_are(height, width, halo, room):
+    for window in windows(height, width, cells=1 << 30, halo=halo, room=room):
+        smallest = window.height <= LEAST_ROWS and window.width <= LEAST_COLUMNS
+        assert smallest or (window.height + 2 * halo) * (window.width + 2 * halo) <= room
 
 
 @given(st.data())

@@ -5,7 +5,7 @@ import zlib
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from crispnet.colour import decode_srgb
 from crispnet.data import sources
@@ -79,6 +79,20 @@ def test_upright_photograph_lies_on_the_sensor(tmp_path, seed):
     scene, orientation = scene_of(Source(write_photograph(tmp_path / "a.png", standing)), rng(seed))
     assert scene.shape == (368, 480, 3)
     assert np.abs(upright(scene, orientation) ** GRADED - standing).max() < 0.006
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_photograph_stored_on_its_side_is_turned(tmp_path, orientation):
+    write_photograph(tmp_path / "a.png", meadow())
+    with Image.open(tmp_path / "a.png") as picture:
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        picture.save(tmp_path / "b.png", exif=exif)
+        expected = ImageOps.exif_transpose(Image.open(tmp_path / "b.png"))
+    expected.save(tmp_path / "c.png", exif=Image.Exif())
+    scenes = [scene_of(Source(tmp_path / name), np.random.default_rng(0)) for name in ("b.png", "c.png")]
+    assert scenes[0][1] == scenes[1][1]
+    assert np.array_equal(scenes[0][0], scenes[1][0])
 
 
 def test_odd_photograph_is_cut_to_whole_cells(tmp_path):

@@ -6,7 +6,7 @@ import pytest
 
 from crispnet.data.patches import Stage
 from crispnet.errors import RunError
-from crispnet.train.recipes import PAPER, RECIPES, paper, read_recipe, write_recipe
+from crispnet.train.recipes import CELLS_PER_SCENE, PAPER, RECIPES, paper, read_recipe, write_recipe
 
 RECIPE = RECIPES["crispnet"]
 
@@ -105,9 +105,9 @@ def test_a_rate_may_stay():
     assert RECIPE.set("constant=1", "warm_up=0").rate_at(RECIPE.steps - 1) == RECIPE.learning_rate
 
 
-def test_work_is_counted_in_cells():
+def test_work_is_counted_in_cells_and_scenes():
     recipe = RECIPE.set("steps=10", "stages=frames:4x5:3x1:0.3,patches:6x7:1x2:0.7")
-    by_step = [60] * 3 + [84] * 7
+    by_step = [3 * (CELLS_PER_SCENE + 20)] * 3 + [CELLS_PER_SCENE + 84] * 7
     for first in range(11):
         for last in range(first, 11):
-            assert recipe.cells(first, last) == sum(by_step[first:last])
+            assert recipe.work(first, last) == sum(by_step[first:last])

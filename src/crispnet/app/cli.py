@@ -18,6 +18,7 @@ import typer
 from crispnet.app import laboratory
 from crispnet.app.refusing import SOME_FAILED, complain, refusals
 from crispnet.errors import CrispnetError
+from crispnet.look import DEFAULT
 from crispnet.version import VERSION
 
 UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
@@ -109,7 +110,7 @@ def develop(
     ] = None,
     look: Annotated[
         str, typer.Option(metavar="NAME|FILE", help="A look that `crispnet looks` lists, or a look file.")
-    ] = "plain",
+    ] = DEFAULT,
     white_balance: Annotated[
         str,
         typer.Option(metavar="as-shot|KELVIN|R,G,B", callback=_white_balance, help="The light to make neutral."),

@@ -10,6 +10,7 @@ from crispnet.darkroom.lens import straighten
 from crispnet.darkroom.output import save
 from crispnet.darkroom.quantise import QUANTISED, quantise, quantise_into
 from crispnet.darkroom.tiling import windows, with_halo
+from crispnet.look import DEFAULT
 from crispnet.look.contract import Look, Metadata
 from crispnet.look.shelf import load_look
 from crispnet.raw.bayer import pack_linear, red_offset, thumbnail
@@ -71,7 +72,7 @@ class Photo:
 
 def develop(
     raw: RawImage | str | Path,
-    look: Look | str = "plain",
+    look: Look | str = DEFAULT,
     *,
     white_balance: np.ndarray | None = None,
     exposure: float = 0.0,
@@ -117,8 +118,10 @@ def _render(
     """Render the ``region`` (in photosites of the packed frame) window by window."""
     pixels = np.empty((region.height, region.width, 3), QUANTISED[depth])
     free = budget - 2 * packed.nbytes - pixels.nbytes  # the mosaic and its copies are as large as half of packed
-    cells = min(max(free // look.bytes_per_cell, LEAST_CELLS), look.cells_at_once)
-    for window in windows(*packed.shape[1:], cells=cells, stride=look.stride):
+    room = max(free // look.bytes_per_cell, LEAST_CELLS)
+    for window in windows(
+        *packed.shape[1:], cells=min(room, look.cells_at_once), halo=look.halo, room=room, stride=look.stride
+    ):
         part = _overlap(window, region)
         if part is None:
             continue

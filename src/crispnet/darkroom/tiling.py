@@ -14,17 +14,32 @@ from crispnet.raw.image import Box
 LEAST_ROWS, LEAST_COLUMNS = 64, 256  # packed pixels; smaller windows are mostly halo
 
 
-def windows(height: int, width: int, *, cells: int, stride: int = 1) -> Iterator[Box]:
+def windows(
+    height: int, width: int, *, cells: int, halo: int = 0, room: int | None = None, stride: int = 1
+) -> Iterator[Box]:
     """Cut a packed frame into windows of about ``cells`` packed pixels at most, whole rows where possible.
 
-    All windows but the last of each row and column have sizes that are multiples of ``stride``.
+    All windows but the last of each row and column have sizes that are multiples of ``stride``. Where ``room`` is
+    given, a window with its ``halo`` has no more packed pixels than that, down to the smallest window there is.
     """
     columns = width if width * LEAST_ROWS <= cells else max(LEAST_COLUMNS, cells // LEAST_ROWS)
     rows = max(LEAST_ROWS, cells // columns)
+    if room is not None:
+        rows, columns = _fitting(min(rows, height), min(columns, width), halo=halo, room=room)
     rows, columns = (max(stride, size // stride * stride) for size in (rows, columns))
     for top in range(0, height, rows):
         for left in range(0, width, columns):
             yield Box(top, left, min(rows, height - top), min(columns, width - left))
+
+
+def _fitting(rows: int, columns: int, *, halo: int, room: int) -> tuple[int, int]:
+    """Halve the longer side until a window fits with its halo, or is as small as is worth rendering."""
+    while (rows + 2 * halo) * (columns + 2 * halo) > room and (rows > LEAST_ROWS or columns > LEAST_COLUMNS):
+        if columns > max(rows, LEAST_COLUMNS) or rows <= LEAST_ROWS:
+            columns = max(columns // 2, LEAST_COLUMNS)
+        else:
+            rows = max(rows // 2, LEAST_ROWS)
+    return rows, columns
 
 
 def with_halo(packed: np.ndarray, window: Box, *, halo: int, stride: int = 1) -> np.ndarray:

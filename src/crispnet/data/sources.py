@@ -12,7 +12,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from crispnet.colour import decode_srgb
 from crispnet.errors import DataError
@@ -127,7 +127,7 @@ def _photograph(source: Source) -> np.ndarray:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is lower
             with Image.open(source.path) as picture:
                 _refuse_large(picture, source)
-                pixels = np.asarray(to_srgb(picture)[0].convert("RGB"))
+                pixels = np.asarray(to_srgb(ImageOps.exif_transpose(picture))[0].convert("RGB"))
     except DataError:
         raise
     except Exception as error:  # of many kinds: Pillow checks little of what it unpacks

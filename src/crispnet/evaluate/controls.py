@@ -216,19 +216,21 @@ class Lut:
         return _rendered(self, frame)
 
 
+ORACLES = {"oracle": False, "oracle_low_pass": True}  # whether colours are averaged first
 Control = Curve | MatrixCurve | Lut
 
 
-def oracle_delta_e(frame: Frame, *, cells: int = 16 * CELLS_PER_FRAME) -> float:
-    """Measure what a MatrixCurve fitted on this very picture leaves: mean ΔE76 of colours averaged over 8 x 8 pixels.
+def oracle_delta_e(frame: Frame, *, low_pass: bool, cells: int = 16 * CELLS_PER_FRAME) -> float:
+    """Measure what a MatrixCurve fitted on this very picture leaves: mean ΔE76.
 
     Args:
         frame: what it is fitted on, and judged by.
+        low_pass: whether to take colours averaged over 8 x 8 pixels, without noise and detail, or cells as they are.
         cells: that are looked at, at most.
     """
-    _, averaged = sample_blocks(frame, cells, balanced=True)
-    oracle = MatrixCurve.fit_samples(averaged, balanced=True)
-    return _mean_delta_e(oracle.colours(averaged.camera), averaged.target)
+    single, averaged = sample_blocks(frame, cells, balanced=True)
+    seen = averaged if low_pass else single
+    return _mean_delta_e(MatrixCurve.fit_samples(seen, balanced=True).colours(seen.camera), seen.target)
 
 
 def difficulty(
@@ -244,7 +246,8 @@ def difficulty(
 
     Returns:
         ``lut`` and ``unbalanced_lut``: of 3-D tables fitted on the training frames, per cell, with its noise;
-        the same with ``_low_pass``: of colours averaged over 8 x 8 pixels; ``oracle_low_pass``: see ``oracle_delta_e``.
+        ``oracle``: of the best MatrixCurve of each picture; the same with ``_low_pass``: of colours averaged over
+        8 x 8 pixels.
     """
     luts = {
         "lut": Lut.fit(train_frames, seed=seed, size=size),
@@ -252,7 +255,7 @@ def difficulty(
     }
     rows = []
     for frame in test_frames:
-        row = {"oracle_low_pass": oracle_delta_e(frame)}
+        row = {name: oracle_delta_e(frame, low_pass=low_pass) for name, low_pass in ORACLES.items()}
         for name, lut in luts.items():
             cells, averaged = sample_blocks(frame, 8 * CELLS_PER_FRAME, balanced=lut.balanced, seed=seed)
             row[name] = _mean_delta_e(lut.colours(cells.camera), cells.target)

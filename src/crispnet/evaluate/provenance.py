@@ -13,7 +13,7 @@ from pathlib import Path
 
 from crispnet.strips import cores
 
-PACKAGES = ("crispnet", "numpy", "opencv-python-headless", "openvino", "rawpy", "torch")
+PACKAGES = ("crispnet", "imagecodecs", "numpy", "opencv-python-headless", "openvino", "pillow", "rawpy", "torch")
 _SOURCES = Path(__file__).resolve().parent.parent
 
 

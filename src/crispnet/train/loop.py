@@ -47,7 +47,7 @@ class Progress(NamedTuple):
         steps: of the recipe.
         loss: of the last step; no finite number where it was skipped.
         steps_per_second: of late.
-        seconds_left: at the present pace, later steps counted by the size of their batches.
+        seconds_left: at the present pace, later steps counted by the work in their batches.
     """
 
     step: int
@@ -131,7 +131,7 @@ class _Sitting:
     log: Log
     saved_step: int
     saved_at: float = field(default_factory=time.monotonic)
-    cells_per_second: float = 0.0
+    work_per_second: float = 0.0
 
     def losses(self, frames: Sequence[Frame], stop: threading.Event) -> Iterator[float]:
         """Do step after step; the next batch is prepared meanwhile."""
@@ -154,8 +154,8 @@ class _Sitting:
         """Add a step's time, and let the pace follow it."""
         counts = self.state.counts
         counts.seconds += seconds
-        pace = self.recipe.cells(counts.step - 1, counts.step) / max(seconds, 1e-9)
-        self.cells_per_second += (pace - self.cells_per_second) * (0.05 if self.cells_per_second else 1.0)
+        pace = self.recipe.work(counts.step - 1, counts.step) / max(seconds, 1e-9)
+        self.work_per_second += (pace - self.work_per_second) * (0.05 if self.work_per_second else 1.0)
 
     def keep(self, validation: Sequence[Frame], *, save_seconds: float) -> None:
         """Log, validate and save what is due after a step."""
@@ -200,12 +200,12 @@ class _Sitting:
 
     def _steps_per_second(self) -> float:
         step = self.state.counts.step
-        return self.cells_per_second / self.recipe.cells(step - 1, step)
+        return self.work_per_second / self.recipe.work(step - 1, step)
 
     def progress(self, loss: float) -> Progress:
         """Say how far the run is."""
         step, steps = self.state.counts.step, self.recipe.steps
-        left = self.recipe.cells(step, steps) / max(self.cells_per_second, 1e-9)
+        left = self.recipe.work(step, steps) / max(self.work_per_second, 1e-9)
         return Progress(step, steps, loss, self._steps_per_second(), left)
 
 
