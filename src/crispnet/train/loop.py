@@ -5,7 +5,7 @@ A run is a folder:
     recipe.json         what decides it
     log.jsonl           what happened (``train.log``)
     last.safetensors    where it is (``train.state``): ``fit`` goes on from there, bit for bit on the same machine
-    best.safetensors    what it results in so far: the averaged weights of the best validation (``model.checkpoint``)
+    best.safetensors    what it results in so far: the averaged weights of the latest stage's best validation
     pictures/           a strip of results above their targets from each validation
 
 Every file is replaced whole, in such an order that a crash between any two of them loses time and nothing else.
@@ -63,7 +63,7 @@ class Run:
 
     Attributes:
         folder: where it lies.
-        best: the lowest mean ΔE76 of a validation; None before the first.
+        best: the lowest mean ΔE76 of the latest stage's validations; None before the first.
         step: steps done.
         skipped: how many of them were not finite.
     """
@@ -185,9 +185,11 @@ class _Sitting:
         strip = self.folder / "pictures" / f"{counts.step:06d}.png"
         found = validate(self.state.average, frames, precision=recipe.precision, strip=strip)
         self.log.write(counts.step, found)
-        delta_e = found["validation_delta_e"]
-        if math.isfinite(delta_e) and (counts.best is None or delta_e < counts.best):
-            counts.best = delta_e
+        delta_e, stage = found["validation_delta_e"], recipe.stage_at(counts.step - 1)
+        # Weights of an earlier stage know nothing of what only this one shows, however well they do on small frames.
+        better = counts.best is None or stage > counts.best_stage or delta_e < counts.best
+        if math.isfinite(delta_e) and better:
+            counts.best, counts.best_stage = delta_e, stage
             weights, facts = self.state.average.state_dict(), {"recipe": recipe.name, "step": counts.step, **found}
             checkpoint.save(recipe.model, recipe.options, weights, self.folder / "best.safetensors", **facts)
 

@@ -33,7 +33,8 @@ class Counts:
         step: steps done, those skipped among them.
         skipped: steps whose loss or gradient was not finite.
         skipped_in_a_row: how many of them came last, without a good one between.
-        best: the lowest mean ΔE76 of all validations; None before the first.
+        best: the lowest mean ΔE76 of the validations in the latest stage; None before the first.
+        best_stage: the stage (0 for the first) that it is of.
         seconds: spent so far, over all sittings.
         losses: sum of the losses since the last line of the log.
         lost: how many losses are in that sum.
@@ -43,6 +44,7 @@ class Counts:
     skipped: int = 0
     skipped_in_a_row: int = 0
     best: float | None = None
+    best_stage: int = 0
     seconds: float = 0.0
     losses: float = 0.0
     lost: int = 0
