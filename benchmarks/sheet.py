@@ -223,7 +223,7 @@ def exposure_difference(each: Renditions) -> dict[str, float]:
     low, high = -3.0, 3.0
     while high - low > 0.01:
         middle = (low + high) / 2
-        ours = crispnet.develop(each.raw, exposure=middle, depth=8).pixels
+        ours = crispnet.develop(each.raw, "plain", exposure=middle, depth=8).pixels
         low, high = (middle, high) if _lab_of_means(ours)[..., 0].mean() < wanted else (low, middle)
     return {"exposure_to_the_cameras_ev": round((low + high) / 2, 2)}
 

@@ -20,7 +20,7 @@ def frame(seed=0, *, height=48, width=64, tags=None, scene=None):
     """A frame whose camera is the plain look, in 8 bits."""
     raw = raw_image(seed=seed, height=height, width=width)
     packed = pack_linear(raw).astype(np.float16)
-    target = np.round(np.clip(develop(raw).pixels, 0, 1) * 255).astype(np.uint8)
+    target = np.round(np.clip(develop(raw, "plain").pixels, 0, 1) * 255).astype(np.uint8)
     to_srgb = (XYZ_TO_SRGB @ raw.balanced_to_xyz()).astype(np.float32)
     return Frame(
         name=f"frame {seed}", scene=scene or f"scene {seed}", packed=packed, target=target,

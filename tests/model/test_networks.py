@@ -19,7 +19,7 @@ PARAMETERS = {
     "wb-levels-1-5": 26_814_412,
     "classification-cnn": 28_080_364,
     "crispnet": 29_671_476,
-    "canonical": 10_615_617,
+    "canonical": 8_994_937,
 }
 NOT_AT_ONCE = {
     "canonical": ("eye.", "hidden.", "reconstruction."),  # behind heads whose weights begin as 0
