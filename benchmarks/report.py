@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import study_report
+from tables import table
 
 ROOT = Path(__file__).resolve().parent.parent
 HEAD = """# Results
@@ -64,12 +65,12 @@ def _develop(result: Result) -> str:
         f"From the start of the program to its end, of {raw['name']} ({raw['megapixels']} megapixels). Programs took",
         "turns; medians, and the range of the wall times. CPU time counts all cores and all child processes, memory is",
         "that of the largest process (and never less than the measuring program's own).\n",
-        _table(["aim", "wanted", "measured", ""], aims),
-        _table([*costs, f"wall time ÷ {result['reference']}"], developing),
+        table(["aim", "wanted", "measured", ""], aims),
+        table([*costs, f"wall time ÷ {result['reference']}"], developing),
         *commands,
         "",
         "Starting, for scale:\n",
-        _table(costs, starting),
+        table(costs, starting),
     ])  # fmt: skip
 
 
@@ -103,14 +104,14 @@ def _demosaic(result: Result) -> str:
         rows = [(figure["photograph"], figure[domain]) for figure in result["photographs"]]
         rows.append(("**mean**", result["mean"][domain]))
         cells = [(name, *(f"{figures[method]:.2f}" for method in methods)) for name, figures in rows]
-        sections += [f"{words}:\n", _table(["PSNR, dB", *methods], cells)]
+        sections += [f"{words}:\n", table(["PSNR, dB", *methods], cells)]
     seconds = [("seconds per megapixel", *(f"{result['seconds_per_megapixel'][method]:.3f}" for method in methods))]
     return "\n".join([
         "## Demosaicing\n",
         f"Photographs {result['source']}; the other methods are colour-demosaicing's. Without a border of",
         f"{result['border']} pixels. Time is on one core.\n",
         *sections,
-        _table(["of random values", *methods], seconds),
+        table(["of random values", *methods], seconds),
     ])  # fmt: skip
 
 
@@ -125,7 +126,7 @@ def _plain(result: Result) -> str:
         f"ΔE76 between means of {result['means']} parts; {result['jnd']} is just noticeable. For reference only: the",
         "plain look imitates no camera. The last column is the EV to add so that both are equally light. The pictures",
         "are in [sheets](sheets/all.jpg).\n",
-        _table(["raw", "camera", "mean", "median", "95th percentile", "EV"], rows),
+        table(["raw", "camera", "mean", "median", "95th percentile", "EV"], rows),
     ])  # fmt: skip
 
 
@@ -142,7 +143,7 @@ def _shading(result: Result) -> str:
         "of half the diagonal. The light is uneven and the corners are cloth, so nothing has to become 1. The maps",
         f"of the four planes differ by at most {100 * result['maps_differ_by']:.2f} %, which is all they can do to a",
         "cast.\n",
-        _table(["place", "radius", "gain", "green", "R/G", "B/G"], [row(patch) for patch in result["patches"]]),
+        table(["place", "radius", "gain", "green", "R/G", "B/G"], [row(patch) for patch in result["patches"]]),
         "![Before and after the gain map](sheets/hero7-shading.jpg)\n",
     ])  # fmt: skip
 
@@ -160,11 +161,6 @@ def _origin(result: Result) -> str:
 
 def _shown(figure: float | None) -> str:
     return "–" if figure is None else f"{figure:.2f}"
-
-
-def _table(head: list[str], rows: list[tuple[str, ...]]) -> str:
-    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 """The section of docs/results.md about the paper's ablations, from results/monitor-v1/*.json."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from crispnet.evaluate.measure import paired, summary
+from tables import table
 
 Result = dict[str, Any]
 NAMES = {
@@ -67,22 +67,22 @@ def _means(found: dict[str, Result]) -> str:
         share = f"{100 * metrics['below_jnd']['mean']:.1f} %"
         rows.append((NAMES[name], sure, *others, share, f"{PAPER[name]:.2f}" if name in PAPER else ""))
     head = ("", "ΔE76", "RMS", "ΔE2000", "low-pass ΔE76", "PSNR", "SSIM", "pixels below 2.3", "paper's ΔE76")
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _differences(found: dict[str, Result]) -> str:
     rows = []
-    for better, worse, table in CLAIMS:
+    for better, worse, its_table in CLAIMS:
         if better in found and worse in found:
             gap = paired(found[better]["rows"], found[worse]["rows"], "delta_e")
             holds = "holds" if gap.high < 0 else "reversed" if gap.low > 0 else "not decided"
             shown = f"{gap.mean:+.2f} ({gap.low:+.2f} to {gap.high:+.2f})"
             said = f"{PAPER[better] - PAPER[worse]:+.2f}"
-            rows.append((f"{NAMES[better]} against {NAMES[worse]}", table, said, shown, holds))
+            rows.append((f"{NAMES[better]} against {NAMES[worse]}", its_table, said, shown, holds))
     if not rows:
         return ""
     head = ("paired difference in ΔE76", "paper's table", "paper", "here", "")
-    return _table(head, rows) + "\n" + _aims(found)
+    return table(head, rows) + "\n" + _aims(found)
 
 
 def _aims(found: dict[str, Result]) -> str:
@@ -101,7 +101,7 @@ def _difficulty(path: Path) -> str:
     left = _read(path)["difficulty"]
     return "\n".join([
         "How hard the set is, in mean ΔE76 on the test captures (of 2 × 2 photosites; low-pass: of 8 × 8 pixels):\n",
-        _table(("what is fitted", "as it is", "low-pass", "wanted"), [
+        table(("what is fitted", "as it is", "low-pass", "wanted"), [
             ("3-D table on all training captures, balanced", *_both(left, "lut"), "≥ 10"),
             ("the same, not balanced", *_both(left, "unbalanced_lut"), ""),
             ("3 × 3 + curve on each test picture itself", *_both(left, "oracle"), "≥ 4"),
@@ -121,8 +121,3 @@ def _origins(found: dict[str, Result]) -> str:
         lines.append(f"{NAMES[name]}: commit {str(origin['commit'])[:10]}, {origin['precision']}{steps}")
     machine = next(iter(found.values()))["provenance"]["machine"]
     return f"Where from: {'; '.join(lines)}. Machine: {json.dumps(machine, ensure_ascii=False)}.\n"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"

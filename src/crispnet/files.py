@@ -84,6 +84,24 @@ def check_destination(path: Path, *, raw: Path | None, overwrite: bool) -> None:
         _refuse_existing(path)
 
 
+def make_folder(folder: Path, *, purpose: str, advice: str = "Choose another.") -> None:
+    """Make a folder, and those above it, unless it is there.
+
+    Args:
+        folder: to make.
+        purpose: what it is for, after "A folder for".
+        advice: what to try where it cannot be made.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or error
+        raise OutputError(f"{folder} cannot be made: {reason}. A folder for {purpose} was needed. {advice}") from error
+
+
 def _publish(hidden: Path, path: Path, *, overwrite: bool) -> None:
     """Give a file its name; without ``overwrite`` not even a file that came this moment is replaced."""
     if overwrite:

@@ -10,6 +10,7 @@ from typing import Any
 
 from crispnet.darkroom.formats import ENDINGS
 from crispnet.errors import CrispnetError, OutputError
+from crispnet.files import make_folder
 
 RAW_ENDINGS = frozenset(
     ".3fr .arw .cr2 .cr3 .crw .dcr .dng .erf .fff .gpr .iiq .kdc .mef .mos .mrw .nef .nrw .orf .pef .raf .raw .rw2 "
@@ -32,13 +33,7 @@ class Task:
             OutputError: it cannot be made, or a link leads it out of the chosen folder.
         """
         parent = self.picture.parent
-        try:
-            parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(
-                f"{parent} cannot be made: {error.strerror or error}. A folder for the pictures was needed. Choose "
-                "another with -o."
-            ) from error
+        make_folder(parent, purpose="the pictures", advice="Choose another with -o.")
         if not parent.resolve().is_relative_to(self.folder.resolve()):
             raise OutputError(
                 f"{parent} leads out of {self.folder}. Pictures go into the chosen folder alone. Remove the link, or "

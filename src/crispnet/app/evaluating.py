@@ -13,9 +13,10 @@ import typer
 from crispnet.app.collecting import Origin, frames_of, pairs_in
 from crispnet.app.watching import watched
 from crispnet.data.frames import Frame
-from crispnet.errors import LookError, OutputError
+from crispnet.errors import LookError
 from crispnet.evaluate.controls import Curve, Lut, MatrixCurve
 from crispnet.evaluate.measure import Render, as_look, measure, summary, write_results
+from crispnet.files import make_folder
 from crispnet.look.shelf import ENDING, load_look, shipped
 
 CONTROLS: Mapping[str, Callable[[Sequence[Frame]], Render]] = {
@@ -86,7 +87,7 @@ def evaluate(wish: Wish, *, as_json: bool) -> None:
     origin = Origin.read(run) if run else None
     data = wish.data or (Path(origin.data) if origin else Path())
     if wish.output:
-        _make_folder_for(wish.output)
+        make_folder(wish.output.parent, purpose="the figures", advice="Choose another with -o.")
     pairs = pairs_in(data)
     places = (data / "frames", (run or Path()) / "frames")
     subject = _subject(wish.what, lambda: frames_of(pairs, "train", places=places))
@@ -146,16 +147,6 @@ def _run(folder: Path) -> Subject:
 def _some(frames: Sequence[Frame], limit: int | None) -> Sequence[Frame]:
     count = min(limit or len(frames), len(frames))
     return [frames[place * len(frames) // count] for place in range(count)]
-
-
-def _make_folder_for(output: Path) -> None:
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"{output.parent} cannot be made: {error.strerror or error}. A folder for the figures was needed. Choose "
-            "another with -o."
-        ) from error
 
 
 class Line(NamedTuple):

@@ -12,6 +12,7 @@ from crispnet.app.simulating import Wish as Captures
 from crispnet.app.simulating import take_captures
 from crispnet.app.watching import watched
 from crispnet.errors import OutputError, RunError
+from crispnet.files import make_folder
 from crispnet.model.catalogue import MODELS
 from crispnet.train.device import find_device
 from crispnet.train.loop import Progress, Run, fit
@@ -143,12 +144,7 @@ def _remember(origin: Origin, run: Path) -> None:
             f"{origin.captures} of {origin.name}. The same captures were needed to go on with it. Name {before.data}, "
             "or another folder for the run with -o."
         )
-    try:
-        run.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"{run} cannot be made: {error.strerror or error}. A folder for the run was needed. Choose another with -o."
-        ) from error
+    make_folder(run, purpose="the run", advice="Choose another with -o.")
     origin.write(run)
 
 

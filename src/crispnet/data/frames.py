@@ -29,8 +29,8 @@ import numpy as np
 from crispnet.colour import XYZ_TO_SRGB
 from crispnet.data.pairs import Pair
 from crispnet.data.target import target_of, whole_cells
-from crispnet.errors import DataError, OutputError
-from crispnet.files import whole_file
+from crispnet.errors import DataError
+from crispnet.files import make_folder, whole_file
 from crispnet.raw.bayer import THUMBNAIL, pack_linear, thumbnail
 from crispnet.raw.reader import open_raw
 from crispnet.strips import cores
@@ -131,7 +131,7 @@ def write_frames(
     with suppress(DataError):
         if _index_of(place)["origin"] == origin:
             return open_frames(folder, split)
-    _make_folder(place)
+    make_folder(place, purpose="the frames")
     content = place / f"frames-{secrets.token_hex(4)}.bin"
     entries = []
     with whole_file(content, overwrite=False) as hidden, hidden.open("xb") as file:
@@ -163,15 +163,6 @@ def _origin(pairs: Sequence[Pair]) -> str:
                 ) from error
             said += [str(path.absolute()), facts.st_size, facts.st_mtime_ns]
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()
-
-
-def _make_folder(place: Path) -> None:
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"{place} cannot be made: {error.strerror or error}. A folder for the frames was needed. Choose another."
-        ) from error
 
 
 def _forget_all_but(content: Path) -> None:

@@ -27,7 +27,8 @@ import torch
 
 from crispnet.data.frames import Frame
 from crispnet.data.patches import Batch, batch
-from crispnet.errors import OutputError, RunError
+from crispnet.errors import RunError
+from crispnet.files import make_folder
 from crispnet.model import checkpoint
 from crispnet.train.device import find_device
 from crispnet.train.log import Log
@@ -219,7 +220,7 @@ def _check(recipe: Recipe, frames: Sequence[Frame], validation: Sequence[Frame],
             "each was needed. Give more pairs, of more scenes, or other shares of the splits."
         )
     if not (folder / "last.safetensors").exists():
-        _make(folder / "pictures")
+        make_folder(folder / "pictures", purpose="the run")
         write_recipe(recipe, folder / "recipe.json")
         return
     there = read_recipe(folder / "recipe.json")
@@ -232,15 +233,6 @@ def _check(recipe: Recipe, frames: Sequence[Frame], validation: Sequence[Frame],
             f"{folder} has a run by another recipe, which differs in {', '.join(changed)}. The same recipe was needed "
             "to go on with it. Give the recipe.json of the run, or choose another folder."
         )
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"{folder} cannot be made: {error.strerror or error}. A folder for the run was needed. Choose another."
-        ) from error
 
 
 @contextmanager
