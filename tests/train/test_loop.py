@@ -165,7 +165,7 @@ def test_the_log_tells_the_course_of_the_run(whole_run):
     steps = [line for line in read_log(whole_run.folder) if "loss" in line]
     assert [line["step"] for line in steps] == [3, 6, 9, 10]
     assert [line["stage"] for line in steps] == [0, 1, 1, 1]
-    assert steps[-1]["learning_rate"] == pytest.approx(3e-4 / 5)
+    assert steps[-1]["learning_rate"] == pytest.approx(Recipe(name="", model="crispnet").learning_rate / 5)
     assert all(line["seconds"] > 0 and line["skipped"] == 0 for line in steps)
 
 

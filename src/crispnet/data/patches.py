@@ -37,17 +37,19 @@ class Stage:
         size: rows and columns of packed cells.
         scenes: frames per batch.
         patches: of each frame; 1 for the view "frames".
+        finest: how many times the picture that is learned is halved, for networks that learn one size after another.
     """
 
     view: str
     size: tuple[int, int]
     scenes: int
     patches: int = 1
+    finest: int = 0
 
     def __post_init__(self) -> None:
         if self.view not in ("frames", "patches"):
             raise ValueError(f"expected a view of frames or patches, got {self.view!r}")
-        if min(*self.size, self.scenes, self.patches) < 1 or (self.view == "frames" and self.patches > 1):
+        if min(*self.size, self.scenes, self.patches, self.finest + 1) < 1 or (self.view == "frames" and self.patches > 1):
             raise ValueError(f"expected counts from 1, and 1 patch of whole frames, got {self}")
 
 

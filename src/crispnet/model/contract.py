@@ -10,6 +10,7 @@
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from torch import Tensor, nn
@@ -51,6 +52,24 @@ class ISP(nn.Module, ABC):
     @abstractmethod
     def render(self, packed: Tensor, scene: Tensor) -> Tensor:
         """Render a window of it: (b, 4, h, w), (b, n) → (b, 3, 2h, 2w)."""
+
+    def pictures(self, packed: Tensor, scene: Tensor, *, finest: int = 0) -> Sequence[Tensor]:
+        """Render what training compares with the target: one picture, unless the network learns at several sizes.
+
+        Args:
+            packed: (b, 4, h, w).
+            scene: (b, n).
+            finest: how many times the first picture is halved, for networks that learn one size after another.
+
+        Returns:
+            (b, 3, 2h, 2w) and smaller ones, the largest first; with ``finest`` 0 the first is that of ``render``.
+
+        Raises:
+            ValueError: the network has no pictures of that size.
+        """
+        if finest:
+            raise ValueError(f"expected finest 0 from a network that learns at one size, got {finest}")
+        return [self.render(packed, scene)]
 
     def forward(self, packed: Tensor, thumbnail: Tensor, metadata: Metadata) -> Tensor:
         """Do both: see, then render."""

@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -110,8 +110,10 @@ def fit(
     stop = stop or threading.Event()
     _check(recipe, frames, validation, folder, resume=resume)
     with _torch_prepared(threads), _asked_to_stop(stop):
-        state = first_state(recipe, device=find_device(device))
-        if (folder / "last.safetensors").exists():
+        there = (folder / "last.safetensors").exists()
+        # What a run started from is needed once, and may be gone when it goes on.
+        state = first_state(replace(recipe, start_from="") if there else recipe, device=find_device(device))
+        if there:
             restore_state(state, folder / "last.safetensors")
         with Log(folder, step=state.counts.step) as log:
             sitting = _Sitting(recipe, folder, state, log, saved_step=state.counts.step)

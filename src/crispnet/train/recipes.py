@@ -44,6 +44,10 @@ class Recipe:
         model: its name in ``model.catalogue``.
         options: of the model, those that are not left to the catalogue.
         objective: its name in ``objectives.OBJECTIVES``.
+        start_from: a checkpoint of the same model, or the folder of a run, whose weights it begins with; "" for fresh
+            ones.
+        frozen_statistics: whether normalisation layers keep the means and variances they begin with, as in fine-tuning
+            on few scenes.
         stages: what batches are cut to, one after the other, with their shares of the steps.
         steps: batches in all.
         learning_rate: of Adam (0.9, 0.999), at its height.
@@ -62,6 +66,8 @@ class Recipe:
     model: str
     options: Mapping[str, Any] = field(default_factory=dict)
     objective: str = "mse"
+    start_from: str = ""
+    frozen_statistics: bool = False
     stages: Stages = GROWING
     steps: int = 2400
     learning_rate: float = 6e-4
@@ -135,7 +141,8 @@ class Recipe:
         """Change fields, or options of the model, each given as "name=value".
 
         Lists are separated by commas ("widths=8,16,32"), and stages are VIEW:ROWSxCOLUMNS:SCENESxPATCHES:SHARE
-        ("stages=frames:46x60:16x1:0.5,patches:184x240:4x2:0.5"). A change of the model comes before its options.
+        ("stages=frames:46x60:16x1:0.5,patches:184x240:4x2:0.5"), with :FINEST after it where a network learns one size
+        after another. A change of the model comes before its options.
 
         Raises:
             RunError: there is no field or option of that name, or it cannot have that value.
@@ -161,7 +168,7 @@ def _overridden(recipe: Recipe, override: str) -> Recipe:
         if name in ours:
             return replace(recipe, **{name: _value(text, ours[name])})
         return replace(recipe, options={**recipe.options, name: _value(text, theirs[name])})
-    except ValueError as error:
+    except (ValueError, KeyError) as error:
         raise RunError(
             f"{override!r} cannot be: {error}. A value like {ours.get(name, theirs.get(name))!r} was needed. Give "
             "another, or leave it to the recipe."
@@ -175,6 +182,8 @@ def _options(model: str) -> dict[str, Any]:
 
 def _value(text: str, like: Any) -> Any:
     """Read a value of the type that the present one has."""
+    if isinstance(like, bool):
+        return {"true": True, "false": False}[text.lower()]
     if isinstance(like, tuple):
         return tuple(_value(part, like[0]) for part in text.split(","))
     return type(like)(text)
@@ -184,10 +193,10 @@ def _stages(text: str) -> Stages:
     return tuple(_stage(*part.split(":")) for part in text.split(","))
 
 
-def _stage(view: str = "", size: str = "", batch: str = "", share: str = "") -> tuple[Stage, float]:
+def _stage(view: str = "", size: str = "", batch: str = "", share: str = "", finest: str = "0") -> tuple[Stage, float]:
     rows, columns = map(int, size.split("x"))
     scenes, patches = map(int, batch.split("x"))
-    return Stage(view, (rows, columns), scenes=scenes, patches=patches), float(share)
+    return Stage(view, (rows, columns), scenes=scenes, patches=patches, finest=int(finest)), float(share)
 
 
 def write_recipe(recipe: Recipe, path: Path) -> None:

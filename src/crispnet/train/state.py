@@ -13,11 +13,12 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 
 from crispnet.errors import RunError
 from crispnet.files import whole_file
-from crispnet.model import catalogue
+from crispnet.model import catalogue, checkpoint
 from crispnet.model.contract import ISP
 from crispnet.train.recipes import Recipe
 
@@ -61,14 +62,41 @@ class State:
 
 
 def first_state(recipe: Recipe, *, device: torch.device) -> State:
-    """Make the state before the first step; the weights depend on the seed alone."""
+    """Make the state before the first step; fresh weights depend on the seed alone.
+
+    Raises:
+        RunError: the recipe starts from something that is no checkpoint of its model.
+    """
     torch.manual_seed(recipe.seed)
     model = catalogue.build(recipe.model, **recipe.options)
+    if recipe.start_from:
+        model.load_state_dict(_weights(recipe))
     model = model.to(device).train()
+    if recipe.frozen_statistics:
+        freeze_statistics(model)
     average = copy.deepcopy(model).eval().requires_grad_(False)
     # Fused, a step costs a quarter; it is elementwise, so the order of threads does not show.
     adam = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.999), fused=True)
     return State(model, average, adam, Counts())
+
+
+def freeze_statistics(model: nn.Module) -> None:
+    """Let normalisation layers use the means and variances they have, and take no more in."""
+    for module in model.modules():
+        if isinstance(module, BatchNorm):
+            module.eval()
+
+
+def _weights(recipe: Recipe) -> dict[str, Tensor]:
+    path = Path(recipe.start_from)
+    isp, facts = checkpoint.load(path / "best.safetensors" if path.is_dir() else path)
+    made = {"model": facts["model"], **facts["options"]}
+    if made != json.loads(json.dumps({"model": recipe.model, **recipe.options})):
+        raise RunError(
+            f"{recipe.start_from} is the network {made}. One of {recipe.model} with {dict(recipe.options)} was needed "
+            "to start from. Choose another checkpoint, or the recipe and the options that it was made with."
+        )
+    return isp.state_dict()
 
 
 def save_state(state: State, path: Path) -> None:

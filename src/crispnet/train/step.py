@@ -27,7 +27,7 @@ def learn(state: State, batch: Batch, recipe: Recipe) -> float:
     """
     kept = [(buffer, buffer.clone()) for buffer in state.model.buffers()]
     state.adam.zero_grad(set_to_none=True)
-    loss = _loss(state.model, batch, recipe)
+    loss = _loss(state, batch, recipe)
     loss.backward()  # type: ignore[no-untyped-call]
     length = nn.utils.clip_grad_norm_(state.model.parameters(), recipe.clip)
     value = float(loss.detach())
@@ -46,18 +46,30 @@ def learn(state: State, batch: Batch, recipe: Recipe) -> float:
 
 def render(isp: ISP, batch: Batch, *, precision: str) -> Tensor:
     """Render a batch: (b, 3, 2h, 2w) float32; the scene is seen once for all patches of a photograph."""
+    with _precision(isp, precision):
+        return isp.render(*_seen(isp, batch)).float()
+
+
+def _loss(state: State, batch: Batch, recipe: Recipe) -> Tensor:
+    stage, _ = recipe.stages[recipe.stage_at(state.counts.step)]
+    with _precision(state.model, recipe.precision):
+        pictures = state.model.pictures(*_seen(state.model, batch), finest=stage.finest)
+    target = _there(batch.target, pictures[0].device)
+    return OBJECTIVES[recipe.objective]([picture.float() for picture in pictures], target)
+
+
+def _seen(isp: ISP, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Let the scenes of a batch be seen: its packed planes (b, 4, h, w) and the scene (b, n) of each."""
     device = next(isp.parameters()).device
     balance = _there(batch.white_balance, device)
     metadata = Metadata(balance, _there(batch.to_srgb, device), torch.zeros_like(balance[:, 0]))
     packed = _there(batch.packed, device).contiguous(memory_format=torch.channels_last)
-    with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
-        scene = isp.scene(_there(batch.thumbnail, device), metadata)
-        return isp.render(packed, scene[_there(batch.scene_of, device)]).float()
+    return packed, isp.scene(_there(batch.thumbnail, device), metadata)[_there(batch.scene_of, device)]
 
 
-def _loss(isp: ISP, batch: Batch, recipe: Recipe) -> Tensor:
-    result = render(isp, batch, precision=recipe.precision)
-    return OBJECTIVES[recipe.objective](result, _there(batch.target, result.device))
+def _precision(isp: ISP, precision: str) -> torch.autocast:
+    device = next(isp.parameters()).device
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
 
 
 def _there(values: object, device: torch.device) -> Tensor:
