@@ -5,7 +5,7 @@ import pytest
 
 from crispnet.colour import XYZ_TO_SRGB, adaptation, delta_e_76, encode_srgb, srgb_to_lab, xy_to_xyz, xyz_to_lab
 from crispnet.data import sensor
-from crispnet.data.camera import Shot, draw_light, photograph
+from crispnet.data.camera import LOW_LIGHT_ISO, Shot, draw_light, photograph
 from crispnet.data.spectra import D65, Light, blackbody, camera, cameras, daylight, lamps, reflectances, xyz_weights
 from crispnet.raw.bayer import pack_linear
 from crispnet.raw.calibration import balanced_to_xyz
@@ -232,3 +232,21 @@ def test_draws_are_like_life():
 def test_what_is_no_scene_is_refused(scene, complaint):
     with pytest.raises(ValueError, match=complaint):
         photograph(scene, CLEAN)
+
+
+def test_hand_held_draws_are_metered_and_go_into_low_light():
+    rng = np.random.default_rng(0)
+    shots = [Shot.draw_hand_held(rng, PHONE) for _ in range(1200)]
+    days = np.array([shot.light.name == "daylight" for shot in shots])
+    isos, evs = (np.array([getattr(shot, name) for shot in shots]) for name in ("iso", "ev"))
+    low = isos > LOW_LIGHT_ISO[0]
+    assert {shot.kind for shot in shots} == {"scene"}
+    assert evs.std() == pytest.approx(0.35, abs=0.03)
+    assert np.abs(evs).max() <= 1.2
+    assert (isos.min(), isos.max()) == pytest.approx((32, 3200), rel=0.05)
+    assert low[days].mean() == pytest.approx(0.1, abs=0.03)
+    assert low[~days].mean() == pytest.approx(0.5, abs=0.06)
+    # Even on a scale of stops, in both.
+    for group, bounds in ((isos[low], (640, 3200)), (isos[~low], (32, 640))):
+        stops = np.histogram(np.log(group), 3, np.log(bounds))[0]
+        assert stops.min() > 0.75 * stops.max()

@@ -1,12 +1,13 @@
 import json
 from collections import Counter
 from dataclasses import replace
+from importlib import resources
 
 import numpy as np
 import pytest
 
-from crispnet.data.camera import DEPTHS, PHONE_DEPTHS
-from crispnet.data.captures import body_of, captures_of, freeze, named_set, shipped_sets, write_set
+from crispnet.data.camera import DEPTHS, PHONE_DEPTHS, body_of
+from crispnet.data.captures import captures_of, freeze, named_set, shipped_sets, write_set
 from crispnet.data.pairs import SPLITS
 from crispnet.data.sources import find_sources
 from crispnet.data.spectra import cameras
@@ -129,6 +130,7 @@ def test_tags_say_how_it_was_shot(captures, sources):
         assert json.loads(json.dumps(capture.tags)) == capture.tags
         assert capture.tags["camera"] == capture.shot.camera
         assert capture.tags["shown"] == capture.shot.kind
+        assert capture.tags["source"] == ("panorama" if capture.source.is_panorama else "photograph")
         assert capture.tags["ev"] == pytest.approx(capture.shot.ev, abs=1e-3)
 
 
@@ -146,6 +148,48 @@ def test_bodies_are_of_all_kinds():
     assert {body[1:] for body in bodies.values()} == set(DEPTHS)
 
 
+@pytest.fixture
+def hand_held(captures):
+    return replace(captures, name="hands", style="hand-held", unseen=())
+
+
+def test_hand_held_captures_are_of_scenes_framed_and_metered_each(hand_held, sources):
+    listed = captures_of(replace(hand_held, per_photograph=10, per_panorama=10), sources)
+    assert {capture.shot.kind for capture in listed} == {"scene"}
+    assert len({capture.framing for capture in listed}) == len({capture.shot for capture in listed}) == 300
+    assert all(capture.framing is None for capture in captures_of(replace(hand_held, style="monitor"), sources))
+    assert listed == captures_of(replace(hand_held, per_photograph=10, per_panorama=10), sources[::-1])
+
+
+def test_hand_held_captures_are_those_they_always_were(hand_held, sources):
+    first = captures_of(hand_held, sources)[0]
+    assert (first.name, first.shot.iso, first.shot.seed) == ("p00-1", 600, 3469739091)
+    assert (first.shot.ev, first.framing.roll, first.framing.zoom, first.framing.field) == pytest.approx(
+        (0.2966207, 0.05843415, 0.8696426, 73.24623)
+    )
+
+
+def test_hand_held_views_of_a_panorama_look_elsewhere(hand_held, sources):
+    views = [capture for capture in captures_of(hand_held, sources) if capture.source.is_panorama]
+    headings = np.array([view.framing.heading for view in views]).reshape(-1, 4)
+    apart = np.abs((headings[:, :, None] - headings[:, None] + 180) % 360 - 180)
+    assert apart[:, *np.triu_indices(4, 1)].min() > 50
+    assert np.ptp(headings[:, 0]) > 90  # each panorama from another first one
+
+
+def test_unseen_camera_is_held_as_the_seen_one_was(hand_held, sources):
+    by_name = {capture.name: capture for capture in captures_of(replace(hand_held, unseen=(OTHER,)), sources)}
+    unseen = [name for name in by_name if name.endswith("-unseen")]
+    assert len(unseen) == 2 * 2 + 4
+    assert all(by_name[name].framing == by_name[name.removesuffix("-unseen")].framing for name in unseen)
+
+
+def test_entry_may_say_how_many(captures, sources):
+    entries = (replace(captures.entries[0], captures=5), *captures.entries[1:])
+    counted = Counter(capture.scene for capture in captures_of(replace(captures, entries=entries), sources))
+    assert (counted["p00"], counted["p01"]) == (5, 2)
+
+
 def test_missing_source_is_named(captures, sources):
     with pytest.raises(DataError, match=r"2 of the 30 sources of some are missing, the first is p00\.jpg"):
         captures_of(captures, sources[2:])
@@ -161,6 +205,14 @@ def test_set_there_and_back(tmp_path, captures):
     path = write_set(captures, tmp_path / "set.json")
     assert named_set(str(path)) == captures
     assert len(path.read_text().splitlines()) > len(captures.entries)  # one line each, so that changes can be read
+    held = replace(captures, style="hand-held", entries=(replace(captures.entries[0], captures=3),))
+    assert named_set(str(write_set(held, tmp_path / "held.json"))) == held
+
+
+@pytest.mark.parametrize("name", shipped_sets())
+def test_shipped_set_is_written_as_it_ships(tmp_path, name):
+    shipped = (resources.files("crispnet.data") / "sets" / f"{name}.json").read_bytes()
+    assert write_set(named_set(name), tmp_path / "set.json").read_bytes() == shipped
 
 
 @pytest.mark.parametrize(
@@ -171,7 +223,12 @@ def test_set_there_and_back(tmp_path, captures):
         ({"cameras": ["Box Brownie"]}, "Box Brownie"),
         ({"seed": -1}, "not below 0"),
         ({"seed": None}, "TypeError"),
-        ({"entries": [["a.jpg", "0" * 16]]}, "split"),
+        ({"seed": float("inf")}, "OverflowError"),
+        ({"style": "underwater"}, "expected a style of monitor, hand-held, got 'underwater'"),
+        ({"style": []}, "expected a style"),
+        ({"entries": [["a.jpg", "0" * 16, "test", 0]]}, "one capture of a.jpg at least"),
+        ({"entries": [["a.jpg", "0" * 16, "test", 1, 2]]}, "TypeError"),
+        ({"entries": [["a.jpg", "0" * 16]]}, "not enough values"),
         ({"entries": [["a.jpg", "0" * 16, "exam"]]}, "expected a split"),
         ({"entries": [["a.jpg", "xyz", "test"]]}, "16 hexadecimal digits for a.jpg"),
         ({"entries": [["a.jpg", "0" * 16, "test"], ["b.jpg", "0" * 16, "train"]]}, "every source once"),
@@ -210,8 +267,8 @@ def test_shares_that_are_none_are_refused(sources, shares):
 
 
 def test_shipped_sets_are_sound():
-    assert shipped_sets() == ["cameras-v1", "monitor-v1"]
-    for name in shipped_sets():
+    assert shipped_sets() == ["cameras-v1", "monitor-v1", "real-v1"]
+    for name in ("cameras-v1", "monitor-v1"):
         captures = named_set(name)
         assert captures.name == name
         counts = Counter(entry.split for entry in captures.entries)
@@ -223,3 +280,17 @@ def test_shipped_sets_are_sound():
     assert len(monitor.cameras) == 1
     assert len(several.cameras) > 3 * len(several.unseen) > 0
     assert monitor.entries == several.entries
+
+
+def test_real_set_is_of_the_monitors_phone_and_splits():
+    monitor, real = (named_set(name) for name in ("monitor-v1", "real-v1"))
+    assert (monitor.style, real.style) == ("monitor", "hand-held")
+    assert (monitor.cameras, monitor.unseen) == (real.cameras, real.unseen)
+    # Whoever has trained on the one has seen nothing that the other tests with.
+    split_of = {entry.digest: entry.split for entry in monitor.entries}
+    assert all(split_of[entry.digest] == entry.split for entry in real.entries)
+    counts = Counter()
+    for entry in real.entries:
+        usual = real.per_panorama if entry.file.endswith(".hdr") else real.per_photograph
+        counts[entry.split] += usual if entry.captures is None else entry.captures
+    assert [counts[split] for split in SPLITS] == [160, 19, 19]  # paper, section 4.2

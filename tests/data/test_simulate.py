@@ -9,6 +9,7 @@ from PIL import Image
 
 from crispnet.data import simulate as simulation
 from crispnet.data.captures import captures_of, freeze
+from crispnet.data.framing import FRAME, Framing
 from crispnet.data.pairs import read_manifest
 from crispnet.data.phone.isp import render
 from crispnet.data.simulate import JOURNAL, MANIFEST, light_level, simulate, take
@@ -96,6 +97,28 @@ def test_takes_are_those_that_the_benchmarks_were_made_with(captures, takes):
         mean, sample = GOLDEN[capture.name]
         assert raw.mosaic.mean() == pytest.approx(mean, abs=0.01)
         assert np.abs(raw.mosaic[5::130, 7::170].astype(int).ravel() - sample).max() <= 1
+
+
+# The same photographs and panorama as hands would take them.
+FRAMINGS = (
+    Framing(roll=2.0, zoom=0.8, place=(0.2, 0.7)),
+    Framing(upright=True, turn=8, heading=115.0, pitch=10.0, field=50.0),
+    Framing(roll=-1.0),
+)
+GOLDEN_HELD = {
+    "meadow-1": (683.567, [887, 909, 911, 947, 1065, 1083, 1014, 1078, 386, 378, 395, 353]),
+    "sphere-1": (650.604, [295, 305, 322, 330, 300, 317, 1412, 818, 294, 311, 857, 549]),
+    "upright-1": (723.252, [299, 304, 303, 311, 715, 724, 669, 712, 694, 720, 715, 716]),
+}
+
+
+def test_hand_held_takes_are_those_that_the_benchmarks_were_made_with(captures):
+    for capture, framing in zip(captures, FRAMINGS, strict=True):
+        raw = take(replace(capture, shot=PLAIN, framing=framing))
+        mean, sample = GOLDEN_HELD[capture.name]
+        assert raw.mosaic.shape == FRAME
+        assert raw.mosaic.mean() == pytest.approx(mean, abs=0.01)
+        assert np.abs(raw.mosaic[5::160, 7::170].astype(int).ravel() - sample).max() <= 1
 
 
 def test_raws_are_the_takes(captures, folder, takes):
@@ -202,6 +225,12 @@ def test_other_shot_or_version_is_made_again(captures, copy, taken, monkeypatch)
     simulate(other, copy)
     assert taken == [captures[0].name]
     assert contents(copy)["raw/meadow-1.dng"] != before["raw/meadow-1.dng"]
+    held = [replace(other[0], framing=FRAMINGS[0])]
+    simulate(held, copy)
+    assert taken == [captures[0].name] * 2
+    simulate([replace(held[0], framing=FRAMINGS[2])], copy)
+    assert taken == [captures[0].name] * 3
+    simulate(other[:1], copy)
     monkeypatch.setattr(simulation, "VERSION", "99")
     taken.clear()
     simulate(other[:1], copy)

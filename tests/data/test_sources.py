@@ -9,7 +9,8 @@ from PIL import Image, ImageOps
 
 from crispnet.colour import decode_srgb
 from crispnet.data import sources
-from crispnet.data.sources import GRADED, LEAST, VIEW, Source, find_sources, scene_of, view
+from crispnet.data.framing import FRAME, Framing, look_into
+from crispnet.data.sources import GRADED, LEAST, VIEW, Source, find_sources, framed_scene_of, scene_of, view
 from crispnet.errors import DataError
 from crispnet.raw.orientation import upright
 from scenery import meadow, sphere, write_panorama, write_photograph
@@ -222,3 +223,34 @@ def test_views_are_drawn_near_the_horizon_in_all_directions():
     middles = np.array([view(panorama, rng(seed))[VIEW[0] // 2, VIEW[1] // 2] for seed in range(16)])
     assert np.histogram(middles[:, 0], 4, (0, 360))[0].min() >= 1
     assert 3 < np.abs(middles[:, 1]).max() < 32
+
+
+def test_framed_photograph_is_taken_back_to_light_and_averaged_there(tmp_path):
+    linear = meadow((960, 1280))
+    scene, orientation = framed_scene_of(Source(write_photograph(tmp_path / "a.png", linear)), Framing())
+    assert (scene.shape, scene.dtype, orientation) == ((*FRAME, 3), np.float32, 1)
+    expected = (linear ** (1 / GRADED)).reshape(480, 2, 640, 2, 3).mean(axis=(1, 3))
+    assert np.abs(scene - expected).max() < 0.006  # 8 bits
+
+
+@pytest.mark.parametrize("turn", [6, 8])
+def test_framed_upright_photograph_and_view_lie_on_the_sensor(tmp_path, turn):
+    standing = np.ascontiguousarray(np.rot90(meadow((960, 1280))))
+    source = Source(write_photograph(tmp_path / "a.png", standing))
+    scene, orientation = framed_scene_of(source, Framing(turn=turn))
+    assert (scene.shape, orientation) == ((*FRAME, 3), turn)
+    level, _ = framed_scene_of(Source(write_photograph(tmp_path / "b.png", meadow((960, 1280)))), Framing())
+    assert np.allclose(upright(scene, turn), np.rot90(level), atol=1e-5)
+    framing = Framing(turn=turn, upright=True, heading=100.0)
+    scene, orientation = framed_scene_of(Source(write_panorama(tmp_path / "a.hdr")), framing)
+    assert (scene.shape, orientation) == ((*FRAME, 3), turn)
+    assert np.allclose(upright(scene, turn), look_into(sphere(), framing), rtol=0.02, atol=0.02)
+
+
+def test_framed_sources_that_cannot_be_used_are_refused(tmp_path):
+    (tmp_path / "empty.jpg").write_bytes(b"")
+    (tmp_path / "empty.hdr").write_bytes(b"")
+    write_photograph(tmp_path / "small.png", meadow((366, 480)))
+    for name, complaint in (("empty.jpg", "as a picture"), ("empty.hdr", "as a panorama"), ("small.png", "480 x 366")):
+        with pytest.raises(DataError, match=rf"{name}.*{complaint}"):
+            framed_scene_of(Source(tmp_path / name), Framing())

@@ -10,6 +10,20 @@ from crispnet.model import catalogue
 from crispnet.model.contract import ISP, Metadata
 
 TINY = {"widths": (6, 8, 10, 12, 16), "blocks": 1}
+TINY_AWNET = {"width": 8, "blocks": (1, 1, 1, 1, 1), "growth": 4}
+TINY_OTHERS = {
+    "crispnet": TINY | {"dim": 16, "depth": 2},
+    "canonical": TINY | {"dim": 16, "depth": 2},
+    "awnet": TINY_AWNET,
+    "awnet-demosaiced": TINY_AWNET,
+    "awnet-ensemble": TINY_AWNET,
+    "awnet-preprocess-wb": TINY_AWNET,
+    "pynet": {"width": 2},
+    "pynet-ca": {"width": 2},
+    "csanet": {"width": 4, "blocks": 1},
+    "deepisp": {"width": 8, "blocks": 2, "depth": 1},
+    "metaisp": {"widths": (8, 12), "dim": 16, "depth": 1},
+}
 SEES_ONE_SIZE_ONLY = "classification-cnn"
 
 
@@ -28,8 +42,7 @@ def tiny() -> Callable[..., ISP]:
 
     def build(name: str, **options: object) -> ISP:
         torch.manual_seed(0)
-        transformer = {"dim": 16, "depth": 2} if name in {"crispnet", "canonical"} else {}
-        return catalogue.build(name, **TINY | transformer | options)
+        return catalogue.build(name, **TINY_OTHERS.get(name, TINY) | options)
 
     return build
 

@@ -12,7 +12,8 @@ RECIPE = RECIPES["crispnet"]
 
 
 def test_the_recipes_there_are():
-    assert set(RECIPES) == {*PAPER, "phone"}
+    baselines = {"awnet", "awnet-preprocess-wb", "awnet-ensemble", "csanet", "deepisp", "metaisp", "pynet", "pynet-ca"}
+    assert set(RECIPES) == {*PAPER, *baselines, "phone"}
     assert all(recipe.name == name for name, recipe in RECIPES.items())
 
 
@@ -26,6 +27,16 @@ def test_overrides_are_read_by_the_type_of_what_they_replace():
     assert (recipe.steps, recipe.learning_rate, recipe.objective) == (300, 1e-3, "l1")
     assert recipe.options == {"widths": (8, 16, 32), "blocks": 1}
     assert RECIPE.options == {}
+
+
+def test_what_is_either_so_or_not_is_said_in_words():
+    assert RECIPE.set("frozen_statistics=true").frozen_statistics is True
+    assert RECIPE.set("frozen_statistics=true", "frozen_statistics=False").frozen_statistics is False
+
+
+def test_a_stage_may_learn_smaller_pictures():
+    (stage, _), _ = RECIPE.set("stages=frames:64x96:8x1:0.5:3,patches:184x240:4x2:0.5").stages
+    assert stage == Stage("frames", (64, 96), scenes=8, finest=3)
 
 
 def test_stages_are_overridden_as_a_whole():
@@ -42,11 +53,12 @@ def test_stages_are_overridden_as_a_whole():
         ("stepz=3", "no 'stepz'.*Choose among.*steps.*of the model crispnet: .*widths"),
         ("options=3", "no 'options'"),
         ("steps", "'steps' cannot be"),
-        ("steps=many", "'many'.*A value like 4000"),
+        ("steps=many", "'many'.*A value like 2400"),
         ("steps=0", "at least 1"),
         ("average=1", "average from 0 to less than 1"),
         ("objective=beauty", "among mse, l1, charbonnier"),
         ("model=pix2pix", "among .*unet-residual"),
+        ("frozen_statistics=yes", "'yes'.*A value like False"),
         ("precision=f16", "among bf16, f32"),
         ("widths=a,b", "'a'"),
         ("stages=frames:46x60:16x1:0.5", "add up to 1"),
@@ -79,7 +91,7 @@ def test_what_is_no_recipe_is_refused(tmp_path, content):
 def test_stages_follow_one_another_in_their_shares():
     recipe = RECIPE.set("steps=100")
     stages = [recipe.stage_at(step) for step in range(100)]
-    assert stages == [0] * 35 + [1] * 40 + [2] * 25
+    assert stages == [0] * 40 + [1] * 40 + [2] * 20
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 7, 4000])

@@ -16,6 +16,7 @@ from crispnet.data.frames import Frame
 from crispnet.errors import LookError
 from crispnet.evaluate.controls import Curve, Lut, MatrixCurve
 from crispnet.evaluate.measure import Render, as_look, measure, summary, write_results
+from crispnet.evaluate.renditions import free_to_publish, keeping
 from crispnet.files import make_folder
 from crispnet.look.shelf import ENDING, load_look, shipped
 
@@ -56,6 +57,7 @@ class Wish:
     split: str
     output: Path | None
     limit: int | None
+    pictures: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ def evaluate(wish: Wish, *, as_json: bool) -> None:
             done.append(row)
             tell(len(done))
 
-        rows = measure(subject.render, frames, progress=one_more)
+        rows = measure(_kept(subject.render, frames, wish), frames, progress=one_more)
     groups = [tag for tag in GROUPS if any(tag in frame.tags for frame in frames)]
     name = Origin.of(data, pairs).name
     if wish.output:
@@ -110,6 +112,14 @@ def evaluate(wish: Wish, *, as_json: bool) -> None:
     lines = list(_lines(summary(rows, groups=groups)))
     title = f"{subject.kind} {wish.what} on {name}, {wish.split}"
     typer.echo("\n".join(map(_as_json, lines)) if as_json else f"{title}\n\n{_table(lines)}")
+
+
+def _kept(render: Render, frames: Sequence[Frame], wish: Wish) -> Render:
+    """Let the pictures that may be published be kept beside the figures, where that is wanted."""
+    if not (wish.pictures and wish.output):
+        return render
+    captures = {frame.name for frame in free_to_publish(frames)}
+    return keeping(render, wish.output.parent, name=wish.output.stem, captures=captures)
 
 
 def _is_run(what: str) -> bool:

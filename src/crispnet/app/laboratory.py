@@ -13,6 +13,7 @@ import typer
 
 from crispnet.app.refusing import SOME_FAILED, refusals
 
+Results = Annotated[Path, typer.Option(metavar="FOLDER", help="Where the results of the study are.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object per line.")]
 
 data = typer.Typer(
@@ -32,6 +33,13 @@ class Device(StrEnum):
     cpu = "cpu"
     cuda = "cuda"
     mps = "mps"
+
+
+class Profile(StrEnum):
+    """A size of the paper's study."""
+
+    laptop = "laptop"
+    paper = "paper"
 
 
 class Split(StrEnum):
@@ -59,7 +67,9 @@ def simulate(
     ],
     captures: Annotated[
         str | None,
-        typer.Option("--set", metavar="NAME|FILE", help="A frozen set (monitor-v1, cameras-v1); else one is made."),
+        typer.Option(
+            "--set", metavar="NAME|FILE", help="A frozen set (monitor-v1, real-v1, cameras-v1); else one is made."
+        ),
     ] = None,
     camera: Annotated[
         list[str] | None,
@@ -151,13 +161,18 @@ def evaluate(
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Keep figures and rows here, as JSON.")
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Measure so many captures, evenly picked.")] = None,
+    pictures: Annotated[
+        bool, typer.Option("--pictures", help="Keep what may be published of the pictures, too, beside FILE.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Measure how near a rendition comes to the camera's own pictures."""
+    if pictures and not output:
+        raise typer.BadParameter("pictures are kept beside the figures; say where with --output.")
     with refusals():
         from crispnet.app import evaluating
 
-        wish = evaluating.Wish(what, data, split.value, output, limit)
+        wish = evaluating.Wish(what, data, split.value, output, limit, pictures)
         evaluating.evaluate(wish, as_json=json)
 
 
@@ -178,4 +193,61 @@ def export(
         exporting.export_run(wish, as_json=json)
 
 
-COMMANDS = (train, recipes, evaluate, export)
+def study(
+    photographs: Annotated[
+        list[Path],
+        typer.Argument(metavar="FOLDER...", help="Folders of the sets' photographs and panoramas.", show_default=False),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="For captures and runs.")] = Path(
+        "study"
+    ),
+    results: Annotated[Path, typer.Option(metavar="FOLDER", help="For the figures.")] = Path("results"),
+    profile: Annotated[Profile, typer.Option(help="How large, and for how long.")] = Profile.laptop,
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="SET/NAME", help="Only this run, and what it starts from; several.")
+    ] = None,
+    device: Annotated[Device, typer.Option(help="What computes.")] = Device.auto,
+) -> None:
+    """Make the paper's 21 runs and measure them, or go on doing so; Ctrl-C saves the run that is under way."""
+    with refusals():
+        from crispnet.app import studying
+
+        wish = studying.Wish(tuple(photographs), output, results, profile.value, tuple(only or ()), device.value)
+        finished = studying.study(wish)
+    if not finished:
+        raise typer.Exit(SOME_FAILED)
+
+
+def tables(
+    results: Results = Path("results"),
+    profile: Annotated[Profile, typer.Option(help="Which study.")] = Profile.laptop,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write the page here, replacing it.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Print the paper's five tables with our figures beside them, and which of its claims hold here."""
+    with refusals():
+        from crispnet.app import tabling
+
+        damaged = tabling.tabulate(tabling.Wish(results, profile.value, output), as_json=json)
+    if damaged:
+        raise typer.Exit(SOME_FAILED)
+
+
+def figures(
+    results: Results = Path("results"),
+    profile: Annotated[Profile, typer.Option(help="Which study.")] = Profile.laptop,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FOLDER", help="For figures.md and figures/.")
+    ] = Path("docs"),
+    json: Json = False,
+) -> None:
+    """Draw the paper's figures from results and the pictures beside them."""
+    with refusals():
+        from crispnet.app import picturing
+
+        picturing.draw_figures(results, profile.value, output, as_json=json)
+
+
+COMMANDS = (train, recipes, evaluate, study, tables, figures, export)

@@ -57,27 +57,37 @@ def train(wish: Wish, *, as_json: bool) -> bool:
     if wish.fresh:
         _set_aside(wish.run)
     data = _captures(wish)
+    run = follow(recipe, data, wish.run, device=wish.device, threads=wish.threads)
+    _say(run, recipe, wish, data=data, as_json=as_json)
+    return run.step >= recipe.steps
+
+
+def follow(recipe: Recipe, data: Path, folder: Path, *, device: str = "auto", threads: int | None = None) -> Run:
+    """Train by a recipe, or go on, under a bar.
+
+    Args:
+        recipe: what to do.
+        data: a folder of captures.
+        folder: of the run.
+        device: see ``train.device.find_device``.
+        threads: of the processor; None leaves it to torch.
+
+    Raises:
+        DataError: nothing can be learned from the data.
+        RunError: the run that is there is another one's, or is past going on with.
+        OutputError: the run cannot be written.
+    """
     pairs = pairs_in(data)
-    places = (data / "frames", wish.run / "frames")
+    places = (data / "frames", folder / "frames")
     frames, validation = (frames_of(pairs, split, places=places) for split in ("train", "validation"))
-    _remember(Origin.of(data, pairs), wish.run)
-    _note(f"{recipe.name} learns from {len(frames)} captures, and is validated with {len(validation)}: {wish.run}")
+    _remember(Origin.of(data, pairs), folder)
+    _note(f"{recipe.name} learns from {len(frames)} captures, and is validated with {len(validation)}: {folder}")
     with watched(recipe.steps, "training") as tell:
 
         def on_step(progress: Progress) -> None:
             tell(progress.step, note=f"loss {progress.loss:.4f}", left=progress.seconds_left)
 
-        run = fit(
-            recipe,
-            frames,
-            validation,
-            wish.run,
-            device=wish.device,
-            threads=wish.threads,
-            on_step=on_step,
-        )
-    _say(run, recipe, wish, data=data, as_json=as_json)
-    return run.step >= recipe.steps
+        return fit(recipe, frames, validation, folder, device=device, threads=threads, on_step=on_step)
 
 
 def _recipe(wish: Wish) -> Recipe:

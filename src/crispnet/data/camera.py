@@ -6,7 +6,8 @@ Everything that changes from capture to capture stands in a ``Shot``, and nothin
 same shot give the same raw image, to the last count.
 """
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -20,6 +21,8 @@ from crispnet.raw.image import CFAS, RawImage
 DEPTHS = ((10, 64), (12, 256), (12, 528), (14, 512), (14, 1024))  # bits and black level, as phones and cameras have
 PHONE_DEPTHS = 3  # how many of these phones have
 ISO_RANGE = (32.0, 1600.0)
+FULL_LIGHT_ISO, LOW_LIGHT_ISO = (32.0, 640.0), (640.0, 3200.0)  # of a hand-held phone
+LOW_IN_DAYLIGHT, LOW_OTHERWISE = 0.1, 0.5  # how often light is low: at dusk and in shade; indoors and at night
 BOLDEST_CAST = 1.6  # how far off grey, by red or blue, a picture may pull the white balance
 DIMMEST_PRIMARY = 0.02  # of the brightest: what a monitor still shows of a light outside its gamut
 
@@ -88,6 +91,18 @@ class Shot:
             seed=int(rng.integers(2**32)),
         )
 
+    @classmethod
+    def draw_hand_held(cls, rng: np.random.Generator, camera_name: str) -> "Shot":
+        """Draw a hand-held capture of a scene: metered each by itself, and at any sensitivity that a phone has.
+
+        Light is low in a tenth of those in daylight and half of all others, 28 % together. ISO is 32 to 640 in full
+        light and 640 to 3200 in low light, even on a scale of stops.
+        """
+        shot = cls.draw(rng, camera_name)
+        low = rng.uniform() < (LOW_IN_DAYLIGHT if shot.light.name == "daylight" else LOW_OTHERWISE)
+        iso = np.exp(rng.uniform(*np.log(LOW_LIGHT_ISO if low else FULL_LIGHT_ISO)))
+        return replace(shot, ev=float(np.clip(rng.normal(0, 0.35), -1.2, 1.2)), iso=float(round(iso)))
+
     @property
     def white(self) -> int:
         """Counts at which the sensor saturates."""
@@ -103,6 +118,13 @@ def draw_light(rng: np.random.Generator) -> Light:
     if chance < 0.8:
         return Light("black body", 1e6 / float(rng.uniform(250, 1e6 / 2300)), tint)
     return Light(str(rng.choice(list(lamps()))), tint=tint / 2)
+
+
+def body_of(model: str) -> tuple[str, int, int]:
+    """Give a camera's CFA, bits and black level: drawn, but always the same for a model."""
+    rng = np.random.default_rng(list(hashlib.sha256(model.encode()).digest()[:8]))
+    bits, black = DEPTHS[rng.integers(PHONE_DEPTHS if camera(model).kind == "phone" else len(DEPTHS))]
+    return CFAS[rng.choice(len(CFAS), p=(0.4, 0.2, 0.2, 0.2))], bits, black
 
 
 def photograph(scene: np.ndarray, shot: Shot, *, orientation: int = 1) -> RawImage:

@@ -4,7 +4,8 @@ A set is a JSON file. It names its sources by file and SHA-256, because photogra
 same files gets the same captures, to the last count. The sets in ``data/sets`` are the project's benchmarks:
 
 - ``monitor-v1``: one phone, as in the paper: 80 % of the sources for training, 10 % for validation, 10 % for testing;
-- ``cameras-v1``: the cameras that were measured, but a fifth of them only in the test.
+- ``cameras-v1``: the cameras that were measured, but a fifth of them only in the test;
+- ``real-v1``: the phone of ``monitor-v1``, but hand-held, before scenes of its splits: to fine-tune with.
 """
 
 import hashlib
@@ -15,19 +16,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib import resources
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
-from crispnet.data.camera import DEPTHS, PHONE_DEPTHS, Shot
+from crispnet.data.camera import Shot, body_of
+from crispnet.data.framing import Framing
 from crispnet.data.pairs import SPLITS
 from crispnet.data.sources import Source
 from crispnet.data.spectra import camera
 from crispnet.errors import DataError
 from crispnet.files import whole_file
-from crispnet.raw.image import CFAS
 
 SCHEMA = "crispnet captures 1"
+Style = Literal["monitor", "hand-held"]
 SHOWN_ON_MONITOR = 0.5  # of the photographs; views of panoramas are always scenes
 
 
@@ -39,17 +41,21 @@ class Entry:
         file: its name, without a folder.
         digest: the first 16 hexadecimal digits of its SHA-256.
         split: one of ``pairs.SPLITS``.
+        captures: how many there are of it; ``None``: as many as of others of its kind.
     """
 
     file: str
     digest: str
     split: str
+    captures: int | None = None
 
     def __post_init__(self) -> None:
         if self.split not in SPLITS:
             raise ValueError(f"expected a split of {', '.join(SPLITS)}, got {self.split!r}")
         if len(self.digest) != 16 or set(self.digest) - set("0123456789abcdef"):
             raise ValueError(f"expected 16 hexadecimal digits for {self.file}, got {self.digest!r}")
+        if self.captures is not None and self.captures < 1:
+            raise ValueError(f"expected one capture of {self.file} at least, got {self.captures}")
 
 
 @dataclass(frozen=True)
@@ -61,8 +67,9 @@ class CaptureSet:
         seed: another seed, other shots.
         cameras: that training, validation and test scenes are shot with.
         unseen: that test scenes are shot with once more, in the same light.
-        per_photograph, per_panorama: captures of each.
+        per_photograph, per_panorama: captures of each, unless its entry says otherwise.
         entries: the sources.
+        style: "monitor" for a tripod, half of the time before a monitor; "hand-held" for real shots, all of scenes.
     """
 
     name: str
@@ -72,12 +79,15 @@ class CaptureSet:
     per_photograph: int
     per_panorama: int
     entries: tuple[Entry, ...]
+    style: Style = "monitor"
 
     def __post_init__(self) -> None:
         if not self.cameras:
             raise ValueError("expected at least one camera, got none")
         if min(self.seed, self.per_photograph, self.per_panorama) < 0:
             raise ValueError("expected a seed and numbers of captures that are not below 0, got one that is")
+        if self.style not in get_args(Style):
+            raise ValueError(f"expected a style of {', '.join(get_args(Style))}, got {self.style!r}")
         for model in self.cameras + self.unseen:
             camera(model)
         digest, times = Counter(entry.digest for entry in self.entries).most_common(1)[0] if self.entries else ("", 0)
@@ -97,6 +107,7 @@ class Capture:
         name: what its files will be called; no two captures of a set share one.
         seed: of where to look in the source.
         tags: what a report may want to know of it.
+        framing: how the phone is held, if it is; on a tripod, the seed decides.
     """
 
     source: Source
@@ -106,6 +117,7 @@ class Capture:
     name: str
     seed: tuple[int, ...]
     tags: Mapping[str, object]
+    framing: Framing | None = None
 
 
 def named_set(name: str) -> CaptureSet:
@@ -143,9 +155,12 @@ def _read(text: str, name: str) -> CaptureSet:
             unseen=tuple(map(str, said["unseen"])),
             per_photograph=int(said["per_photograph"]),
             per_panorama=int(said["per_panorama"]),
-            entries=tuple(Entry(*map(str, line)) for line in said["entries"]),
+            entries=tuple(
+                Entry(str(file), str(sha), str(split), *map(int, own)) for file, sha, split, *own in said["entries"]
+            ),
+            style=said.get("style", "monitor"),
         )
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
         raise DataError(
             f"{name} is no set of captures ({type(error).__name__}: {error}). A file that was written by freezing one "
             "was needed. Freeze one of your photographs, or name one that ships with the package."
@@ -159,7 +174,9 @@ def write_set(captures: CaptureSet, path: Path) -> Path:
         OutputError: it cannot be written there.
     """
     said = asdict(captures) | {"schema": SCHEMA}
-    lines = [json.dumps(list(entry.values())) for entry in said.pop("entries")]
+    if captures.style == "monitor":
+        del said["style"]  # sets that were frozen before there were others say none
+    lines = [json.dumps([each for each in entry.values() if each is not None]) for entry in said.pop("entries")]
     head = json.dumps(said, indent=1, ensure_ascii=False)[:-2]
     with whole_file(path, overwrite=True) as hidden:
         hidden.write_text(head + ',\n "entries": [\n  ' + ",\n  ".join(lines) + "\n ]\n}\n", encoding="utf-8")
@@ -249,36 +266,36 @@ def _scenes(entries: Sequence[Entry]) -> list[str]:
 
 
 def _of_entry(captures: CaptureSet, entry: Entry, source: Source, *, scene: str) -> Iterator[Capture]:
-    for number in range(captures.per_panorama if source.is_panorama else captures.per_photograph):
+    usual = captures.per_panorama if source.is_panorama else captures.per_photograph
+    for number in range(usual if entry.captures is None else entry.captures):
         seed = (captures.seed, int(entry.digest[:8], 16), number)
         rng = np.random.default_rng(seed)
-        kind: Literal["display", "scene"] = (
-            "display" if not source.is_panorama and rng.random() < SHOWN_ON_MONITOR else "scene"
-        )
-        shot = Shot.draw(rng, _choice(captures.cameras, rng), kind=kind)
-        name = f"{scene}-{number + 1}"
-        yield _capture(shot, source=source, scene=scene, split=entry.split, name=name, seed=seed, seen=True)
+        shot, framing = _drawn(captures, source, seed=seed, rng=rng)
+        capture = Capture(source, scene, entry.split, shot, f"{scene}-{number + 1}", seed, {}, framing)
+        yield _with_body_and_tags(capture, seen=True)
         if entry.split == "test" and captures.unseen:
             other = replace(shot, camera=_choice(captures.unseen, rng))
-            name = f"{name}-unseen"
-            yield _capture(other, source=source, scene=scene, split=entry.split, name=name, seed=seed, seen=False)
+            yield _with_body_and_tags(replace(capture, shot=other, name=f"{capture.name}-unseen"), seen=False)
 
 
-def _capture(
-    shot: Shot, *, source: Source, scene: str, split: str, name: str, seed: tuple[int, ...], seen: bool
-) -> Capture:
-    cfa, bits, black = body_of(shot.camera)
-    shot = replace(shot, cfa=cfa, bits=bits, black=black)
+def _drawn(
+    captures: CaptureSet, source: Source, *, seed: tuple[int, ...], rng: np.random.Generator
+) -> tuple[Shot, Framing | None]:
+    if captures.style == "hand-held":
+        first = np.random.default_rng(seed[:-1]).uniform(0, 360)
+        return Shot.draw_hand_held(rng, _choice(captures.cameras, rng)), Framing.draw(rng, first, number=seed[-1])
+    shown = not source.is_panorama and rng.random() < SHOWN_ON_MONITOR
+    return Shot.draw(rng, _choice(captures.cameras, rng), kind="display" if shown else "scene"), None
+
+
+def _with_body_and_tags(capture: Capture, *, seen: bool) -> Capture:
+    cfa, bits, black = body_of(capture.shot.camera)
+    shot = replace(capture.shot, cfa=cfa, bits=bits, black=black)
     kelvin = round(shot.light.kelvin) if shot.light.kelvin else None
     tags = {"camera": shot.camera, "camera_seen": seen, "light": shot.light.name, "kelvin": kelvin, "shown": shot.kind}
-    return Capture(source, scene, split, shot, name, seed, tags | {"ev": round(shot.ev, 3), "iso": shot.iso})
-
-
-def body_of(model: str) -> tuple[str, int, int]:
-    """Give a camera's CFA, bits and black level: drawn, but always the same for a model."""
-    rng = np.random.default_rng(list(hashlib.sha256(model.encode()).digest()[:8]))
-    bits, black = DEPTHS[rng.integers(PHONE_DEPTHS if camera(model).kind == "phone" else len(DEPTHS))]
-    return CFAS[rng.choice(len(CFAS), p=(0.4, 0.2, 0.2, 0.2))], bits, black
+    return replace(
+        capture, shot=shot, tags=tags | {"source": capture.source.kind, "ev": round(shot.ev, 3), "iso": shot.iso}
+    )
 
 
 def _choice(models: Sequence[str], rng: np.random.Generator) -> str:

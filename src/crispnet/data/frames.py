@@ -95,7 +95,7 @@ def frame_of(pair: Pair) -> Frame:
         thumbnail=np.ascontiguousarray(thumbnail(packed)),
         white_balance=raw.white_balance.astype(np.float32),
         to_srgb=(XYZ_TO_SRGB @ raw.balanced_to_xyz()).astype(np.float32),
-        tags=pair.tags,
+        tags={"orientation": raw.orientation, **pair.tags},
     )
 
 

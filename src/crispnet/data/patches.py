@@ -49,7 +49,9 @@ class Stage:
     def __post_init__(self) -> None:
         if self.view not in ("frames", "patches"):
             raise ValueError(f"expected a view of frames or patches, got {self.view!r}")
-        if min(*self.size, self.scenes, self.patches, self.finest + 1) < 1 or (self.view == "frames" and self.patches > 1):
+        if min(*self.size, self.scenes, self.patches, self.finest + 1) < 1 or (
+            self.view == "frames" and self.patches > 1
+        ):
             raise ValueError(f"expected counts from 1, and 1 patch of whole frames, got {self}")
 
 

@@ -22,7 +22,7 @@ from crispnet.data.camera import photograph
 from crispnet.data.captures import Capture
 from crispnet.data.pairs import Pair, write_manifest
 from crispnet.data.phone.isp import Rendering, render
-from crispnet.data.sources import scene_of
+from crispnet.data.sources import framed_scene_of, scene_of
 from crispnet.errors import DataError, OutputError
 from crispnet.files import whole_file
 from crispnet.raw.image import RawImage
@@ -101,7 +101,10 @@ def take(capture: Capture) -> RawImage:
     Raises:
         DataError: its source cannot be used.
     """
-    scene, orientation = scene_of(capture.source, np.random.default_rng(capture.seed))
+    if capture.framing is None:
+        scene, orientation = scene_of(capture.source, np.random.default_rng(capture.seed))
+    else:
+        scene, orientation = framed_scene_of(capture.source, capture.framing)
     return photograph(scene, capture.shot, orientation=orientation)
 
 
@@ -169,8 +172,9 @@ def _made(capture: Capture, folder: Path) -> _Made:
 
 def _how(capture: Capture) -> str:
     """Digest all that a capture's pixels follow from; what its source shows is in the seed."""
-    said = repr((VERSION, QUALITY, capture.source.name, capture.seed, capture.shot))
-    return hashlib.sha256(said.encode()).hexdigest()[:16]
+    said: tuple[object, ...] = (VERSION, QUALITY, capture.source.name, capture.seed, capture.shot)
+    said += () if capture.framing is None else (capture.framing,)
+    return hashlib.sha256(repr(said).encode()).hexdigest()[:16]
 
 
 def _pair(capture: Capture, made: _Made, folder: Path) -> Pair:

@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from crispnet.colour import decode_srgb
+from crispnet.data.framing import Framing, cut_out, in_panorama, look_into, reduced
 from crispnet.errors import DataError
 from crispnet.raw.picture import to_srgb
 
@@ -46,6 +47,11 @@ class Source:
     def is_panorama(self) -> bool:
         """Whether it surrounds the camera."""
         return self.path.suffix.lower() in PANORAMAS
+
+    @property
+    def kind(self) -> str:
+        """What it is: "panorama" or "photograph"."""
+        return "panorama" if self.is_panorama else "photograph"
 
     def digest(self) -> str:
         """Give the first 16 hexadecimal digits of the file's SHA-256.
@@ -98,11 +104,33 @@ def scene_of(source: Source, rng: np.random.Generator) -> tuple[np.ndarray, int]
     """
     if source.is_panorama:
         return view(_panorama(source), rng), 1
-    linear = decode_srgb(_photograph(source).astype(np.float32) / 255) ** np.float32(1 / GRADED)
+    linear = _ungraded(_photograph(source).astype(np.float32) / 255)
     if linear.shape[0] <= linear.shape[1]:
         return _even(linear), 1
     # A phone held upright: its sensor lies on its side.
     return (_even(np.rot90(linear)), 6) if rng.random() < 0.5 else (_even(np.rot90(linear, -1)), 8)
+
+
+def framed_scene_of(source: Source, framing: Framing) -> tuple[np.ndarray, int]:
+    """Read a source as the sensor of a hand-held phone would see it.
+
+    Args:
+        source: the photograph or panorama.
+        framing: where the phone looks, and how it is held.
+
+    Returns:
+        (480, 640, 3) float32 linear sRGB, and the EXIF orientation that makes it stand upright, as ``scene_of``.
+
+    Raises:
+        DataError: the file cannot be read as a picture, or is smaller than a patch.
+    """
+    if source.is_panorama:
+        linear = look_into(_panorama(source), framing)
+    else:
+        linear = reduced(_ungraded(cut_out(_photograph(source), framing)))
+    if linear.shape[0] <= linear.shape[1]:
+        return linear, 1
+    return np.ascontiguousarray(np.rot90(linear, 1 if framing.turn == 6 else -1)), framing.turn
 
 
 def view(panorama: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -111,14 +139,13 @@ def view(panorama: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     heading, pitch = rng.uniform(0, 2 * np.pi), np.radians(rng.normal(0, 8))
     reach = np.tan(np.radians(FIELD / 2))
     x, y = np.meshgrid(np.linspace(-reach, reach, columns), np.linspace(-reach, reach, rows) * rows / columns)
-    forward, down = np.cos(pitch) + y * np.sin(pitch), y * np.cos(pitch) - np.sin(pitch)
-    longitude = heading + np.arctan2(x, forward)
-    latitude = np.arctan2(down, np.hypot(x, forward))
-    height, width = panorama.shape[:2]
-    at_columns = (longitude / (2 * np.pi) % 1 * width).astype(np.float32)
-    at_rows = ((latitude / np.pi + 0.5) * height - 0.5).astype(np.float32)
+    at_columns, at_rows = in_panorama(x, y, panorama.shape[:2], heading=heading, pitch=pitch)
     wrapped = np.concatenate([panorama, panorama[:, :2]], axis=1)
     return np.maximum(cv2.remap(wrapped, at_columns, at_rows, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE), 0)
+
+
+def _ungraded(codes: np.ndarray) -> np.ndarray:
+    return decode_srgb(codes) ** np.float32(1 / GRADED)
 
 
 def _photograph(source: Source) -> np.ndarray:

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from crispnet.errors import RunError
+from crispnet.model.awnet import awnet, awnet_demosaiced, awnet_ensemble
 from crispnet.model.canonical import canonical
 from crispnet.model.contract import ISP
 from crispnet.model.crispnet import (
@@ -18,9 +19,16 @@ from crispnet.model.crispnet import (
     wb_levels_1_4,
     wb_levels_1_5,
 )
+from crispnet.model.csanet import csanet
+from crispnet.model.deepisp import deepisp
+from crispnet.model.metaisp import metaisp
+from crispnet.model.preprocessed import awnet_preprocess_wb, preprocess_wb
+from crispnet.model.pynet import pynet
+from crispnet.model.pynet_ca import pynet_ca
 
 MODELS: Mapping[str, Callable[..., ISP]] = {
     "unet-residual": unet_residual,
+    "preprocess-wb": preprocess_wb,
     "wb-branch": wb_branch,
     "wb-level-1": wb_level_1,
     "wb-levels-1-3": wb_levels_1_3,
@@ -29,6 +37,15 @@ MODELS: Mapping[str, Callable[..., ISP]] = {
     "classification-cnn": classification_cnn,
     "crispnet": crispnet,
     "canonical": canonical,
+    "awnet": awnet,
+    "awnet-preprocess-wb": awnet_preprocess_wb,
+    "awnet-demosaiced": awnet_demosaiced,
+    "awnet-ensemble": awnet_ensemble,
+    "pynet": pynet,
+    "pynet-ca": pynet_ca,
+    "csanet": csanet,
+    "deepisp": deepisp,
+    "metaisp": metaisp,
 }
 
 

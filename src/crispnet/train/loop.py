@@ -32,6 +32,7 @@ from crispnet.files import make_folder
 from crispnet.model import checkpoint
 from crispnet.train.device import find_device
 from crispnet.train.log import Log
+from crispnet.train.objectives import objective
 from crispnet.train.recipes import Recipe, read_recipe, write_recipe
 from crispnet.train.state import State, first_state, restore_state, save_state
 from crispnet.train.step import learn
@@ -108,6 +109,7 @@ def fit(
         OutputError: the folder cannot be written to.
     """
     stop = stop or threading.Event()
+    objective(recipe.objective, vgg=recipe.vgg)  # what it lacks is said before anything is made
     _check(recipe, frames, validation, folder, resume=resume)
     with _torch_prepared(threads), _asked_to_stop(stop):
         there = (folder / "last.safetensors").exists()

@@ -19,7 +19,7 @@ from crispnet.data.patches import Stage
 from crispnet.errors import RunError
 from crispnet.files import write_whole
 from crispnet.model.catalogue import MODELS
-from crispnet.train.objectives import OBJECTIVES
+from crispnet.train.objectives import NAMES
 
 Stages = tuple[tuple[Stage, float], ...]  # each with its share of the steps
 
@@ -34,6 +34,17 @@ GROWING: Stages = (
     (Stage("patches", (184, 240), scenes=4, patches=1), 0.2),
 )
 
+# The same for networks that learn one size after another; sizes can be halved five times.
+LEVELS: Stages = (
+    (Stage("frames", (96, 128), scenes=8, finest=5), 0.08),
+    (Stage("frames", (96, 128), scenes=8, finest=4), 0.10),
+    (Stage("frames", (96, 128), scenes=8, finest=3), 0.12),
+    (Stage("frames", (96, 128), scenes=8, finest=2), 0.15),
+    (Stage("frames", (96, 128), scenes=8, finest=1), 0.15),
+    (Stage("frames", (96, 128), scenes=8), 0.2),
+    (Stage("patches", (176, 240), scenes=4), 0.2),
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
@@ -43,7 +54,8 @@ class Recipe:
         name: of the recipe; the run and the look may be called otherwise.
         model: its name in ``model.catalogue``.
         options: of the model, those that are not left to the catalogue.
-        objective: its name in ``objectives.OBJECTIVES``.
+        objective: its name in ``objectives.NAMES``.
+        vgg: a file of VGG's weights, for objectives with a perceptual term; "" for the others.
         start_from: a checkpoint of the same model, or the folder of a run, whose weights it begins with; "" for fresh
             ones.
         frozen_statistics: whether normalisation layers keep the means and variances they begin with, as in fine-tuning
@@ -66,6 +78,7 @@ class Recipe:
     model: str
     options: Mapping[str, Any] = field(default_factory=dict)
     objective: str = "mse"
+    vgg: str = ""
     start_from: str = ""
     frozen_statistics: bool = False
     stages: Stages = GROWING
@@ -85,7 +98,7 @@ class Recipe:
         shares = sum(share for _, share in self.stages)
         expected = {
             f"a model among {', '.join(MODELS)}": self.model in MODELS,
-            f"an objective among {', '.join(OBJECTIVES)}": self.objective in OBJECTIVES,
+            f"an objective among {', '.join(NAMES)}": self.objective in NAMES,
             f"a precision among {', '.join(PRECISIONS)}": self.precision in PRECISIONS,
             "shares of the stages above 0 that add up to 1": math.isclose(shares, 1) and self.shortest_share > 0,
             "steps, log_every, validate_every and save_every of at least 1": self.shortest_period >= 1,
@@ -232,9 +245,21 @@ def paper(name: str) -> Recipe:
     return Recipe(name=name, model=name)
 
 
-PAPER = ("unet-residual", "wb-level-1", "wb-levels-1-3", "classification-cnn", "crispnet")
+PAPER = (
+    "unet-residual", "preprocess-wb", "wb-level-1", "wb-levels-1-3", "wb-levels-1-4", "wb-levels-1-5",
+    "classification-cnn", "crispnet",
+)  # fmt: skip
 
 RECIPES: Mapping[str, Recipe] = {
     **{name: paper(name) for name in PAPER},
+    # The others with the losses they were published with, but for terms that need weights of somebody else's.
+    "awnet": Recipe(name="awnet", model="awnet", objective="awnet"),
+    "awnet-preprocess-wb": Recipe(name="awnet-preprocess-wb", model="awnet-preprocess-wb", objective="awnet"),
+    "awnet-ensemble": Recipe(name="awnet-ensemble", model="awnet-ensemble", objective="awnet"),
+    "csanet": Recipe(name="csanet", model="csanet", objective="csanet"),
+    "deepisp": Recipe(name="deepisp", model="deepisp", objective="deepisp"),
+    "metaisp": Recipe(name="metaisp", model="metaisp", objective="metaisp"),
+    "pynet": Recipe(name="pynet", model="pynet", objective="pynet", stages=LEVELS),
+    "pynet-ca": Recipe(name="pynet-ca", model="pynet-ca", objective="pynet-ca", stages=LEVELS),
     "phone": Recipe(name="phone", model="canonical", objective="charbonnier", steps=8000, learning_rate=8e-4),
 }

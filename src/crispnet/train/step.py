@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from crispnet.data.patches import Batch
 from crispnet.errors import RunError
 from crispnet.model.contract import ISP, Metadata
-from crispnet.train.objectives import OBJECTIVES
+from crispnet.train.objectives import objective
 from crispnet.train.recipes import Recipe
 from crispnet.train.state import State
 
@@ -55,7 +55,7 @@ def _loss(state: State, batch: Batch, recipe: Recipe) -> Tensor:
     with _precision(state.model, recipe.precision):
         pictures = state.model.pictures(*_seen(state.model, batch), finest=stage.finest)
     target = _there(batch.target, pictures[0].device)
-    return OBJECTIVES[recipe.objective]([picture.float() for picture in pictures], target)
+    return objective(recipe.objective, vgg=recipe.vgg)([picture.float() for picture in pictures], target)
 
 
 def _seen(isp: ISP, batch: Batch) -> tuple[Tensor, Tensor]:
