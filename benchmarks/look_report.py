@@ -24,9 +24,9 @@ from PIL import Image
 from crispnet.app.collecting import Origin
 from crispnet.colour import delta_e_76, srgb_to_lab
 from crispnet.darkroom.output import srgb_profile
-from crispnet.data.captures import named_set, shipped_sets
 from crispnet.data.frames import Frame, open_frames
 from crispnet.data.pairs import read_manifest
+from crispnet.data.setfile import named_set, shipped_sets
 from crispnet.evaluate.controls import Curve, Lut, MatrixCurve
 from crispnet.evaluate.intervals import CONFIDENCE, DRAWS
 from crispnet.evaluate.measure import Render, Row, as_look, measure, paired, summary

@@ -17,7 +17,8 @@ from pathlib import Path
 
 from card_figures import Result, between_ends, figures, mean, number, origin, table
 
-from crispnet.data.captures import CaptureSet, named_set
+from crispnet.data.captures import CaptureSet
+from crispnet.data.setfile import named_set
 from crispnet.data.spectra import camera
 from crispnet.look.file import LookFile
 

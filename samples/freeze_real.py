@@ -20,8 +20,9 @@ from pathlib import Path
 from PIL import Image
 
 from crispnet.data.camera import LOW_LIGHT_ISO, Shot
-from crispnet.data.captures import CaptureSet, Entry, captures_of, named_set, write_set
+from crispnet.data.captures import CaptureSet, Entry, captures_of
 from crispnet.data.pairs import SPLITS
+from crispnet.data.setfile import named_set, write_set
 from crispnet.data.sources import Source, find_sources
 
 SETS = Path(__file__).parents[1] / "src/crispnet/data/sets"

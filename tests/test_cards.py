@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from crispnet.data.captures import named_set, shipped_sets
 from crispnet.data.frames import Frame
+from crispnet.data.setfile import named_set, shipped_sets
 from crispnet.look.file import CARD, LookFile
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from crispnet.data.captures import named_set
 from crispnet.data.pairs import read_manifest
+from crispnet.data.setfile import named_set
 from crispnet.data.spectra import cameras
 from crispnet.raw.reader import open_raw
 

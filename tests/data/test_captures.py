@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from crispnet.data.camera import DEPTHS, PHONE_DEPTHS, body_of
-from crispnet.data.captures import captures_of, freeze, named_set, shipped_sets, write_set
+from crispnet.data.captures import captures_of, freeze
 from crispnet.data.pairs import SPLITS
+from crispnet.data.setfile import named_set, shipped_sets, write_set
 from crispnet.data.sources import find_sources
 from crispnet.data.spectra import cameras
 from crispnet.errors import DataError

@@ -15,13 +15,12 @@ from crispnet.model.awnet import (
     awnet,
     awnet_demosaiced,
     awnet_ensemble,
-    haar,
     halving,
     interpolated,
-    inverse_haar,
     shuffled,
 )
 from crispnet.model.contract import ISP
+from crispnet.model.layers import haar
 from crispnet.raw.bayer import PLANE_COLOURS, PLANE_SITES
 
 NETWORKS = {"awnet": awnet, "awnet-demosaiced": awnet_demosaiced, "awnet-ensemble": awnet_ensemble}
@@ -200,21 +199,6 @@ def test_the_second_network_sees_a_demosaic_at_the_full_size():
 
 
 # Wavelets
-
-
-def test_haar_is_undone_and_keeps_lengths():
-    features = torch.randn(2, 3, 8, 10, dtype=torch.float64)
-    bands = haar(features)
-    assert bands.shape == (2, 12, 4, 5)
-    torch.testing.assert_close(inverse_haar(bands), features)
-    torch.testing.assert_close(bands.square().sum(), features.square().sum())
-
-
-def test_haar_tells_what_is_even_from_what_slopes_across_and_down():
-    rows, columns = torch.meshgrid(torch.arange(4.0), torch.arange(6.0), indexing="ij")
-    for features, silent in ((torch.ones(4, 6), (1, 2, 3)), (columns, (2, 3)), (rows, (1, 3))):
-        bands = haar(features[None, None])[0].abs().sum(dim=(1, 2))
-        assert [place for place in range(4) if bands[place] == 0] == list(silent)
 
 
 def test_a_halving_reads_the_low_band():

@@ -180,3 +180,19 @@ def test_it_learns(packed):
         steps.step()
         losses.append(loss.item())
     assert losses[-1] < losses[0] / 10
+
+
+def test_in_half_the_bits_the_gradient_of_every_weight_is_right():
+    # Dilated depthwise convolutions had a wrong one, and crashed, in bf16 with channels last (oneDNN in torch 2.13).
+    def gradients(enabled):
+        torch.manual_seed(0)
+        isp = csanet(width=16).to(memory_format=torch.channels_last)
+        packed = torch.rand(1, 4, 32, 32).contiguous(memory_format=torch.channels_last)
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            rendered = isp.render(packed, torch.zeros(1, 0))
+        rendered.float().square().mean().backward()
+        return {name: parameter.grad for name, parameter in isp.named_parameters() if parameter.ndim == 4}
+
+    fine = gradients(enabled=False)
+    for name, gradient in gradients(enabled=True).items():
+        assert (gradient - fine[name]).norm() < 0.15 * fine[name].norm(), name

@@ -1,9 +1,10 @@
 """Companding, modulation and padding."""
 
+import numpy as np
 import pytest
 import torch
 
-from crispnet.model.layers import TOE, Modulation, Residual, compand, pad_to
+from crispnet.model.layers import TOE, Modulation, Residual, compand, haar, inverse_haar, pad_to
 
 
 def test_companding_is_odd():
@@ -60,3 +61,25 @@ def test_a_residual_block_begins_near_the_identity():
     features = torch.randn(1, 32, 8, 8)
     change = Residual(32)(features) - features
     assert 0 < change.std() < 0.3 * features.std()
+
+
+def test_the_haar_transform_is_undone_exactly_and_keeps_energy():
+    features = torch.randint(-64, 64, (2, 3, 8, 12)).float()
+    bands = haar(features)
+    assert bands.shape == (2, 12, 4, 6)
+    assert torch.equal(inverse_haar(bands), features)
+    assert bands.square().sum() == features.square().sum()
+
+
+def test_the_haar_transform_is_the_product_of_its_rows_and_columns():
+    steps = np.array([[1, 1], [1, -1]]) / np.sqrt(2)
+    features = np.random.default_rng(2).random((3, 2, 2))
+    expected = np.einsum("di,aj,cij->dac", steps, steps, features).reshape(12)
+    np.testing.assert_allclose(haar(torch.from_numpy(features)[None]).flatten(), expected, atol=1e-12)
+
+
+def test_the_haar_transform_tells_what_is_even_from_what_slopes_across_and_down():
+    rows, columns = torch.meshgrid(torch.arange(4.0), torch.arange(6.0), indexing="ij")
+    for features, silent in ((torch.ones(4, 6), (1, 2, 3)), (columns, (2, 3)), (rows, (1, 3))):
+        bands = haar(features[None, None])[0].abs().sum(dim=(1, 2))
+        assert [place for place in range(4) if bands[place] == 0] == list(silent)

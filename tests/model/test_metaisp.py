@@ -1,13 +1,12 @@
 """MetaISP for one device: sizes, what reaches what, and its gate against torch's own attention."""
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional
 
 from crispnet.model import catalogue, checkpoint
-from crispnet.model.metaisp import Gate, Group, MetaISP, haar, inverse_haar, located, metaisp
+from crispnet.model.metaisp import Gate, Group, MetaISP, located, metaisp
 
 TINY = {"widths": (8, 12), "dim": 16, "depth": 1}
 PUBLISHED = 6_257_000
@@ -144,21 +143,6 @@ def test_coordinates_run_from_edge_to_edge():
     assert torch.equal(down[1, :, 0], torch.tensor([-1.0, 0.0, 1.0]))
     assert torch.equal(across[1, 0], torch.tensor([-1.0, -0.5, 0.0, 0.5, 1.0]))
     assert torch.equal(down[0], down[0, :, :1].expand(3, 5))
-
-
-def test_the_haar_transform_is_undone_exactly_and_keeps_energy():
-    features = torch.randint(-64, 64, (2, 3, 8, 12)).float()
-    bands = haar(features)
-    assert bands.shape == (2, 12, 4, 6)
-    assert torch.equal(inverse_haar(bands), features)
-    assert bands.square().sum() == features.square().sum()
-
-
-def test_the_haar_transform_is_the_product_of_its_rows_and_columns():
-    steps = np.array([[1, 1], [1, -1]]) / np.sqrt(2)
-    features = np.random.default_rng(2).random((3, 2, 2))
-    expected = np.einsum("di,aj,cij->cda", steps, steps, features).reshape(12)
-    np.testing.assert_allclose(haar(torch.from_numpy(features)[None]).flatten(), expected, atol=1e-12)
 
 
 @pytest.mark.parametrize("heads", [1, 2, 4])

@@ -17,7 +17,7 @@ from crispnet.errors import OutputError, RunError
 from crispnet.model import checkpoint
 from crispnet.train import loop, step, validation
 from crispnet.train.log import read_log
-from crispnet.train.recipes import RECIPES, Recipe
+from crispnet.train.recipes import PAPER, RECIPES, Recipe
 from crispnet.train.state import first_state
 
 TINY = {
@@ -113,15 +113,89 @@ def test_the_loss_falls(tmp_path, objective):
     assert run.best == last
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", [*PAPER, "phone"])
 def test_every_recipe_builds_and_runs(tmp_path, name):
     recipe = RECIPES[name].set(
-        *("steps=2", "widths=8,16,24", "blocks=1", "stages=frames:8x12:1x1:0.5,patches:8x8:1x2:0.5"),
+        *("steps=2", "widths=8,12,16,20,24", "blocks=1", "stages=frames:8x12:1x1:0.5,patches:8x8:1x2:0.5"),
         *(["dim=32", "depth=1"] * (name in ("phone", "crispnet"))),
     )
     run = fit(recipe, tmp_path)
     assert (run.step, run.skipped) == (2, 0)
     assert np.isfinite(run.best)
+
+
+SMALL = {
+    "awnet": ("width=8", "blocks=1,1,1", "growth=4"),
+    "awnet-preprocess-wb": ("width=8", "blocks=1,1,1", "growth=4"),
+    "awnet-ensemble": ("width=8", "blocks=1,1,1", "growth=4"),
+    "csanet": ("width=4", "blocks=1"),
+    "deepisp": ("width=8", "blocks=2", "depth=1"),
+    "metaisp": ("widths=8,12", "dim=16", "depth=1"),
+    "pynet": ("width=1",),
+    "pynet-ca": ("width=1",),
+}
+
+
+def test_every_recipe_is_run_by_these_tests():
+    assert {*PAPER, "phone", *SMALL} == set(RECIPES)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_every_baseline_learns_at_all_its_sizes(tmp_path, name, monkeypatch):
+    monkeypatch.setattr(validation, "SIZE", (32, 32))
+    levels = (5, 1, 0) if name.startswith("pynet") else (0,)
+    stages = ",".join(f"frames:32x32:1x1:{1 / len(levels)}:{level}" for level in levels)
+    recipe = RECIPES[name].set(*SMALL[name], f"stages={stages}", f"steps={2 * len(levels)}")
+    told = []
+    run = fit(recipe, tmp_path, on_step=told.append)
+    assert (run.step, run.skipped) == (recipe.steps, 0)
+    assert all(np.isfinite(progress.loss) for progress in told)
+    # Weights that no level has reached yet have no moments: a run goes on from there, too.
+    stopped = fit(recipe, tmp_path / "stopped", **stopper(1))
+    assert stopped.step == 1
+    fit(recipe, tmp_path / "stopped")
+    assert same(tmp_path / "stopped", tmp_path)
+
+
+# Fine-tuning
+
+
+def test_a_run_may_start_from_another(whole_run, tmp_path):
+    recipe = tiny(steps=1, start_from=whole_run.folder, learning_rate=1e-12, average=0)
+    fit(recipe, tmp_path)
+    before, after = tensors(whole_run.folder / "best.safetensors"), tensors(tmp_path / "best.safetensors")
+    for name, tensor in before.items():
+        torch.testing.assert_close(after[name], tensor, rtol=0, atol=1e-6)
+
+
+def test_what_it_started_from_is_not_needed_to_go_on(whole_run, tmp_path):
+    start = tmp_path / "start.safetensors"
+    start.write_bytes((whole_run.folder / "best.safetensors").read_bytes())
+    recipe = tiny(steps=3, start_from=start)
+    fit(recipe, tmp_path / "run", **stopper(2))
+    start.unlink()
+    assert fit(recipe, tmp_path / "run").step == 3
+
+
+@pytest.mark.parametrize(("changes", "complaint"), [({"widths": "4,8,8"}, "was needed to start from"), ({}, "nothing")])
+def test_starting_from_what_does_not_fit_is_refused(whole_run, tmp_path, changes, complaint):
+    start = whole_run.folder if changes else tmp_path / "nothing"
+    with pytest.raises(RunError, match=complaint):
+        fit(tiny(steps=1, start_from=start, **changes), tmp_path / "run")
+
+
+def test_statistics_may_be_frozen(tmp_path):
+    def means(folder):
+        return {name: value for name, value in tensors(folder / "last.safetensors").items() if "running" in name}
+
+    free, frozen = tiny("crispnet", steps=2), tiny("crispnet", steps=2, frozen_statistics="true")
+    first = first_state(free, device=torch.device("cpu")).model.state_dict()
+    fit(free, tmp_path / "free")
+    fit(frozen, tmp_path / "frozen")
+    assert means(tmp_path / "frozen").keys() == means(tmp_path / "free").keys() != set()
+    for name, value in means(tmp_path / "frozen").items():
+        assert torch.equal(value, first[name.split("/", 1)[1]]), name
+    assert any(not torch.equal(value, first[name.split("/", 1)[1]]) for name, value in means(tmp_path / "free").items())
 
 
 def test_a_run_is_a_folder(whole_run):

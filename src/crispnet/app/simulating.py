@@ -12,8 +12,9 @@ from PIL import Image
 
 from crispnet.app.refusing import complain
 from crispnet.app.watching import watched
-from crispnet.data.captures import CaptureSet, captures_of, freeze, named_set, write_set
+from crispnet.data.captures import CaptureSet, captures_of, freeze
 from crispnet.data.pairs import SPLITS, read_manifest
+from crispnet.data.setfile import named_set, write_set
 from crispnet.data.simulate import JOURNAL, MANIFEST, simulate
 from crispnet.data.sources import LEAST, MOST_PIXELS, Source, find_sources
 from crispnet.data.spectra import cameras

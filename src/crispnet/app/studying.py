@@ -60,9 +60,9 @@ def _keys(only: Sequence[str]) -> list[str]:
             f"There is no {strangers[0]!r} in the study. One of {', '.join(known)} was needed. Leave --only out to "
             "make them all."
         )
-    # What others start from is made before them.
     wanted = {*only, *map(starts_from, only)} if only else set(known)
-    return [key for key in known if key in wanted]
+    # What others start from is made before them.
+    return sorted((key for key in known if key in wanted), key=lambda key: bool(starts_from(key)))
 
 
 def _set_of(key: str) -> str:

@@ -45,7 +45,7 @@ from torch.nn import functional
 
 from crispnet.model.contract import ISP, Metadata
 from crispnet.model.demosaic import bilinear
-from crispnet.model.layers import Modulation, pad_to
+from crispnet.model.layers import Modulation, haar, inverse_haar, pad_to
 
 WIDTH, BLOCKS, GROWTH = 64, (3, 3, 3, 4, 4), 16  # of level 1; of each level; of each step in a block
 STEPS, GRIDS = 6, (1, 2, 3, 6)  # of dense convolution in a block; cells to a side in pyramid pooling
@@ -163,19 +163,6 @@ def awnet_ensemble(*, width: int = WIDTH, blocks: Sequence[int] = BLOCKS, growth
     """Make both in one; options are those of ``awnet``."""
     packed = awnet(width=width, blocks=blocks, growth=growth)
     return Ensemble(packed, awnet_demosaiced(width=width, blocks=blocks, growth=growth))
-
-
-def haar(features: Tensor) -> Tensor:
-    """Part (b, c, 2h, 2w) into Haar's bands LL, HL, LH, HH, (b, 4c, h, w), H being a difference across, then down."""
-    a, b, c, d = (features[..., row::2, column::2] for row in (0, 1) for column in (0, 1))
-    return torch.cat((a + b + c + d, b - a + d - c, c + d - a - b, a - b - c + d), dim=1) / 2
-
-
-def inverse_haar(bands: Tensor) -> Tensor:
-    """Join Haar's bands again: (b, 4c, h, w) → (b, c, 2h, 2w)."""
-    ll, hl, lh, hh = bands.chunk(4, dim=1)
-    cells = (ll - hl - lh + hh, ll + hl - lh - hh, ll - hl + lh - hh, ll + hl + lh + hh)
-    return functional.pixel_shuffle(torch.stack(cells, dim=2).flatten(1, 2), 2) / 2
 
 
 class Beside(nn.Module):

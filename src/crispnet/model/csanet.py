@@ -131,11 +131,24 @@ def csanet(*, width: int = 32, blocks: int = 2) -> CSANet:
 def spatial_attention(channels: int) -> nn.Sequential:
     """Make what weighs each place of each channel from 0 to 1, by every other pixel up to four to each side."""
     return nn.Sequential(
-        nn.Conv2d(channels, channels, 5, padding=4, dilation=2, groups=channels),
+        Dilated(channels, channels, 5, padding=4, dilation=2, groups=channels),
         nn.ReLU(),
         nn.Conv2d(channels, channels, 1),
         nn.Sigmoid(),
     )
+
+
+class Dilated(nn.Conv2d):
+    """A convolution in 32 bits.
+
+    In 16, with the channels of a pixel side by side, torch 2.13 on a CPU (oneDNN) computes a wrong gradient of a
+    dilated depthwise convolution's weights, and writes beyond its memory.
+    """
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Convolve (b, c, h, w) features."""
+        with torch.autocast(features.device.type, enabled=False):
+            return super().forward(features.to(self.weight.dtype))
 
 
 def _normalised(planes: int, channels: int) -> nn.Sequential:

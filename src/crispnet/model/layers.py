@@ -5,6 +5,7 @@ Notation: ``b`` photographs or patches, ``c`` feature channels, ``h`` x ``w`` pa
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -64,6 +65,20 @@ def compand(linear: Tensor) -> Tensor:
     Below ``TOE`` it is the straight line through 0 that meets the power there, so that its gradient stays finite.
     """
     return linear * linear.abs().clamp(min=TOE) ** (GAMMA - 1)
+
+
+def haar(features: Tensor) -> Tensor:
+    """Part (b, c, 2h, 2w) into (b, 4c, h, w): c means (twice), then c differences across, down and both."""
+    a, b, c, d = (features[..., row::2, column::2] for row in (0, 1) for column in (0, 1))
+    return torch.cat((a + b + c + d, a - b + c - d, a + b - c - d, a - b - c + d), dim=1) / 2
+
+
+def inverse_haar(bands: Tensor) -> Tensor:
+    """Undo ``haar``: (b, 4c, h, w) → (b, c, 2h, 2w)."""
+    mean, across, down, both = bands.chunk(4, dim=1)
+    quads = (mean + across + down + both, mean - across + down - both, mean + across - down - both)
+    last = mean - across - down + both
+    return functional.pixel_shuffle(torch.stack((*quads, last), dim=2).flatten(1, 2), 2) / 2
 
 
 def pad_to(planes: Tensor, stride: int) -> Tensor:

@@ -42,7 +42,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from crispnet.model.contract import ISP, Metadata
-from crispnet.model.layers import Modulation, compand, convolution, pad_to
+from crispnet.model.layers import Modulation, compand, convolution, haar, inverse_haar, pad_to
 from crispnet.model.semantics import Positions, Semantics, XCiT, mlp
 from crispnet.model.white_balance import WhiteBalance
 
@@ -184,22 +184,3 @@ def located(features: Tensor) -> Tensor:
     down, across = (torch.linspace(-1, 1, n, dtype=features.dtype, device=features.device) for n in (rows, columns))
     coordinates = torch.stack(torch.meshgrid(down, across, indexing="ij"))
     return torch.cat((features, coordinates.expand(count, -1, -1, -1)), dim=1)
-
-
-def haar(features: Tensor) -> Tensor:
-    """Transform (b, c, 2h, 2w) into (b, 4c, h, w): of each channel mean (twice), across, down, both differences."""
-    return _butterfly(functional.pixel_unshuffle(features, 2))
-
-
-def inverse_haar(bands: Tensor) -> Tensor:
-    """Undo ``haar``: (b, 4c, h, w) → (b, c, 2h, 2w)."""
-    return functional.pixel_shuffle(_butterfly(bands), 2)
-
-
-def _butterfly(quads: Tensor) -> Tensor:
-    """Mix each four channels by the Haar matrix, which is its own inverse."""
-    first, second, third, fourth = (quads[:, place::4] for place in range(4))
-    top, bottom = first + second, third + fourth
-    top_step, bottom_step = first - second, third - fourth
-    mixed = (top + bottom, top_step + bottom_step, top - bottom, top_step - bottom_step)
-    return torch.stack(mixed, dim=2).flatten(1, 2) / 2

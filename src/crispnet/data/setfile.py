@@ -1,0 +1,75 @@
+"""A set of captures as a JSON file: those in ``data/sets`` ship with the package, anybody may write others."""
+
+import json
+from dataclasses import asdict
+from importlib import resources
+from pathlib import Path
+
+from crispnet.data.captures import CaptureSet, Entry
+from crispnet.errors import DataError
+from crispnet.files import whole_file
+
+SCHEMA = "crispnet captures 1"
+
+
+def named_set(name: str) -> CaptureSet:
+    """Read a set that ships with the package, or a JSON file.
+
+    Raises:
+        DataError: there is no such set, or the file is none.
+    """
+    if name in shipped_sets():
+        return _read((resources.files("crispnet.data") / "sets" / f"{name}.json").read_text("utf-8"), name)
+    try:
+        return _read(Path(name).read_text("utf-8"), name)
+    except (OSError, ValueError) as error:  # missing, or neither text nor a possible name
+        raise DataError(
+            f"There is no set of captures called {name!r}. One of {', '.join(shipped_sets())}, or a JSON file, was "
+            "needed. Check the name."
+        ) from error
+
+
+def shipped_sets() -> list[str]:
+    """List the sets that ship with the package."""
+    folder = resources.files("crispnet.data") / "sets"
+    return sorted(file.name.removesuffix(".json") for file in folder.iterdir() if file.name.endswith(".json"))
+
+
+def _read(text: str, name: str) -> CaptureSet:
+    try:
+        said = json.loads(text)
+        if said["schema"] != SCHEMA:
+            raise ValueError(f"expected {SCHEMA!r}, got {said['schema']!r}")
+        return CaptureSet(
+            name=str(said["name"]),
+            seed=int(said["seed"]),
+            cameras=tuple(map(str, said["cameras"])),
+            unseen=tuple(map(str, said["unseen"])),
+            per_photograph=int(said["per_photograph"]),
+            per_panorama=int(said["per_panorama"]),
+            entries=tuple(
+                Entry(str(file), str(sha), str(split), *map(int, own)) for file, sha, split, *own in said["entries"]
+            ),
+            style=said.get("style", "monitor"),
+        )
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
+        raise DataError(
+            f"{name} is no set of captures ({type(error).__name__}: {error}). A file that was written by freezing one "
+            "was needed. Freeze one of your photographs, or name one that ships with the package."
+        ) from error
+
+
+def write_set(captures: CaptureSet, path: Path) -> Path:
+    """Write a set to a JSON file, one source per line, and return its path; an old one is replaced.
+
+    Raises:
+        OutputError: it cannot be written there.
+    """
+    said = asdict(captures) | {"schema": SCHEMA}
+    if captures.style == "monitor":
+        del said["style"]  # sets that were frozen before there were others say none
+    lines = [json.dumps([each for each in entry.values() if each is not None]) for entry in said.pop("entries")]
+    head = json.dumps(said, indent=1, ensure_ascii=False)[:-2]
+    with whole_file(path, overwrite=True) as hidden:
+        hidden.write_text(head + ',\n "entries": [\n  ' + ",\n  ".join(lines) + "\n ]\n}\n", encoding="utf-8")
+    return path
