@@ -27,6 +27,7 @@ from crispnet.model.layers import DoubleConvolution, Modulation, Residual, pad_t
 WIDTHS = (32, 64, 128, 256, 512)  # of the paper's network: F has 512 numbers, Table 3 names five levels
 BLOCKS = 4
 COLOURS = 3
+MIDDLE = 0.45  # sRGB-encoded mean of photographs, about
 
 
 class Reconstruction(nn.Module):
@@ -48,6 +49,8 @@ class Reconstruction(nn.Module):
         self.up = nn.ModuleList(nn.ConvTranspose2d(deep, shallow, 2, stride=2) for deep, shallow in upward)
         self.decoder = nn.ModuleList(DoubleConvolution(2 * shallow, shallow) for _, shallow in upward)
         self.head = nn.Conv2d(widths[0], 4 * COLOURS, 1)
+        # A first picture of middle grey: Adam moves a bias by no more than its rate, and would need hundreds of steps.
+        nn.init.constant_(self.head.bias, MIDDLE)  # type: ignore[arg-type]  # there is one
         self.stride = 2 ** (len(widths) - 1)
         self.reach = reach(levels=len(widths), blocks=blocks)
         self.halo = -(-self.reach // self.stride) * self.stride

@@ -86,7 +86,7 @@ class Recipe:
     learning_rate: float = 6e-4
     warm_up: int = 100
     constant: float = 0.5
-    clip: float = 1.0
+    clip: float = 0.2
     average: float = 0.999
     precision: str = "bf16"
     seed: int = 0

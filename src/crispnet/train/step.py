@@ -64,7 +64,8 @@ def _seen(isp: ISP, batch: Batch) -> tuple[Tensor, Tensor]:
     balance = _there(batch.white_balance, device)
     metadata = Metadata(balance, _there(batch.to_srgb, device), torch.zeros_like(balance[:, 0]))
     packed = _there(batch.packed, device).contiguous(memory_format=torch.channels_last)
-    return packed, isp.scene(_there(batch.thumbnail, device), metadata)[_there(batch.scene_of, device)]
+    thumbnail = _there(batch.thumbnail, device).contiguous(memory_format=torch.channels_last)
+    return packed, isp.scene(thumbnail, metadata)[_there(batch.scene_of, device)]
 
 
 def _precision(isp: ISP, precision: str) -> torch.autocast:

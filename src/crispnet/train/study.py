@@ -110,8 +110,8 @@ PROFILES: Mapping[str, Profile] = {
     "laptop": Profile(
         name="laptop",
         options=HALVED,
-        steps=1600,
-        fine_tuning=400,
+        steps=2400,
+        fine_tuning=600,
         rate=6e-4,
         stages=GROWING,
         levels=LEVELS,
