@@ -165,11 +165,8 @@ def test_half_the_bits_give_nearly_the_same_picture(name, tiny, photographs):
     assert (coarse - fine).abs().mean() < 0.05 * spread
 
 
-# The last one begins as a plain rendering, so it has the last tenths to learn.
-@pytest.mark.parametrize(
-    ("name", "count", "rate"), [("unet-residual", 30, 5e-3), ("crispnet", 30, 5e-3), ("canonical", 60, 2e-3)]
-)
-def test_one_scene_can_be_learnt_by_heart(name, count, rate, tiny, photographs):
+@pytest.mark.parametrize(("name", "rate"), [("unet-residual", 5e-3), ("crispnet", 5e-3), ("canonical", 2e-3)])
+def test_one_scene_can_be_learnt_by_heart(name, rate, tiny, photographs):
     isp = tiny(name, widths=(12, 16, 24), blocks=1)
     packed, thumbnail, metadata = photographs(name, count=1, size=(4, 6))
     packed = functional.interpolate(packed, (24, 32), mode="bilinear")
@@ -177,13 +174,14 @@ def test_one_scene_can_be_learnt_by_heart(name, count, rate, tiny, photographs):
     target = functional.interpolate(colours, scale_factor=2, mode="bilinear") ** 0.4
     steps = torch.optim.Adam(isp.parameters(), lr=rate)
     losses = []
-    for _ in range(count):
+    for _ in range(70):
         loss = functional.mse_loss(isp(packed, thumbnail, metadata), target)
         steps.zero_grad()
         loss.backward()
         steps.step()
         losses.append(loss.item())
-    assert losses[-1] < losses[0] / 10
+    assert losses[-1] < losses[0]
+    assert losses[-1] < target.var() / 4  # the best picture of one grey leaves all of it
 
 
 @pytest.mark.parametrize("levels", range(6))
