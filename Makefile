@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format docs bench study clean
+.PHONY: help demo test lint format docs bench paper clean
 
 help:  ## List what can be made.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -32,8 +32,8 @@ docs: $(VENV)/ready-dev  ## Make anew the pages that are made: the command line,
 	@$(BIN)/python benchmarks/report.py --write
 	@$(BIN)/python docs/make_cards.py
 
-study: $(VENV)/ready-dev  ## Train and measure the paper's ablations; PHOTOS=folders CAPTURES=folder. Hours.
-	@$(BIN)/python benchmarks/study.py $(PHOTOS) --data $(CAPTURES)
+paper:  ## Make the paper's experiments, tables and figures; PHOTOS=folders. Ten hours on two cores.
+	@./paper.sh $(PHOTOS)
 
 bench: $(VENV)/ready-dev  ## Measure developing beside the raw developers that are installed; RAW=file.
 	@$(BIN)/python benchmarks/develop.py $(RAW)

@@ -21,5 +21,6 @@ cd "$here"
 
 make .venv/ready-dev
 .venv/bin/crispnet study "$@" --profile "$PROFILE" --output study --results results
-.venv/bin/crispnet tables --profile "$PROFILE" --output "docs/tables-$PROFILE.md"
+.venv/bin/crispnet tables --profile "$PROFILE"
 .venv/bin/crispnet figures --profile "$PROFILE" --output docs
+.venv/bin/python benchmarks/report.py --write

@@ -57,6 +57,7 @@ def captures():
             write_dng(raw, paths[0])
             develop(raw, "plain", depth=8).save(paths[1])
             kind = {"kind": "sky" if number % 2 else "face", "camera": "Virtual One", "camera_seen": number % 2 == 0}
+            kind["source"] = "panorama" if number == 3 else "photograph"
             pairs.append(Pair(*paths, f"scene {number}", split, kind))
         write_manifest(pairs, folder / "manifest.jsonl")
         return folder

@@ -86,3 +86,16 @@ def test_what_cannot_be_measured_is_said(crispnet, folder, words, said):
     result = crispnet("evaluate", *(word.format(captures=folder) for word in words))
     assert (result.exit_code, said in result.stderr) == (3, True), result.output
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_pictures_are_kept_of_what_may_be_published(crispnet, folder, tmp_path):
+    result = crispnet("evaluate", "plain", folder, "-o", tmp_path / "out" / "plain.json", "--pictures")
+    assert result.exit_code == 0, result.output
+    kept = sorted(path.relative_to(tmp_path / "out").as_posix() for path in tmp_path.rglob("*.jpg"))
+    assert kept == ["pictures/3/plain.jpg", "pictures/3/target.jpg"]
+
+
+def test_pictures_need_a_place(crispnet, folder):
+    result = crispnet("evaluate", "plain", folder, "--pictures")
+    assert result.exit_code == 2
+    assert "say where with --output" in result.stderr

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crispnet.data.frames import Frame
-from crispnet.data.patches import Batch, Stage, batch, grid, mirror_cells, whole
+from crispnet.data.patches import Batch, Stage, batch, grid, middles, mirror_cells, whole
 from crispnet.data.views import Views, view
 from crispnet.raw.bayer import PLANE_COLOURS, PLANE_SITES, area_average, pack, remosaic
 
@@ -45,6 +45,25 @@ def shown(made: Batch) -> list[int]:
 def flips_of(small: np.ndarray) -> tuple[bool, bool]:
     """How a thumbnail is mirrored: upside down, left to right."""
     return bool(small[1, 0, 0] > small[1, -1, 0]), bool(small[0, 0, 0] > small[0, 0, -1])
+
+
+# Middles
+
+
+def test_middles_are_the_middles_pixel_for_pixel():
+    frames = some(2)
+    made = middles(frames, (6, 9))
+    assert made.packed.shape == (2, 4, 6, 9)
+    np.testing.assert_array_equal(made.packed, np.stack([each.packed[:, 4:10, 5:14] for each in frames]))
+    expected = np.stack([each.target[8:20, 10:28].transpose(2, 0, 1) for each in frames]).astype(np.float32) / 255
+    np.testing.assert_allclose(made.target, expected)
+    assert shown(made) == [0, 1]
+    assert made.scene_of.tolist() == [0, 1]
+
+
+def test_the_middle_of_a_small_frame_is_all_of_it():
+    made = middles([frame(), frame(1, cells=(10, 30))], (12, 25))
+    assert made.packed.shape[2:] == (10, 19)
 
 
 # Mirroring

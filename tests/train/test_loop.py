@@ -205,15 +205,19 @@ def test_a_run_is_a_folder(whole_run):
     assert sorted(path.name for path in (whole_run.folder / "pictures").iterdir()) == [
         "000004.png", "000008.png", "000010.png"
     ]  # fmt: skip
-    with Image.open(whole_run.folder / "pictures/000010.png") as picture:
+
+
+def test_pictures_show_what_is_learned_from_with_the_target_below(whole_run):
+    with Image.open(whole_run.folder / "pictures/000004.png") as picture:  # of the stage of whole frames
         assert picture.size == (len(VALIDATION) * 2 * SIZE[1], 2 * 2 * SIZE[0])
-
-
-def test_pictures_show_the_target_below_the_result(whole_run):
-    with Image.open(whole_run.folder / "pictures/000010.png") as picture:
         target = np.asarray(picture)[2 * SIZE[0] :, : 2 * SIZE[1]]
     expected = VALIDATION[0].target
     assert np.abs(target.mean((0, 1)) - expected.mean((0, 1))).max() < 1
+    with Image.open(whole_run.folder / "pictures/000010.png") as picture:  # of that of patches, 8 x 8 cells
+        assert picture.size == (len(VALIDATION) * 16, 2 * 16)
+        target = np.asarray(picture)[16:, :16]
+    height, width = expected.shape[:2]
+    assert np.array_equal(target, expected[height // 2 - 8 : height // 2 + 8, width // 2 - 8 : width // 2 + 8])
 
 
 def test_the_best_weights_are_the_averaged_ones_of_the_last_stages_best_validation(whole_run):

@@ -106,6 +106,22 @@ def whole(frames: Sequence[Frame], size: tuple[int, int]) -> Batch:
     return _joined(frames, [(False, False)] * len(frames), packed, target)
 
 
+def middles(frames: Sequence[Frame], size: tuple[int, int]) -> Batch:
+    """Make a batch of the middles of these very frames, pixel for pixel and lying as they do: for validation.
+
+    They have ``size`` cells, or fewer where a frame has.
+    """
+    rooms = [frame.packed.shape[1:] for frame in frames]
+    rows, columns = (min(length, *(room[axis] for room in rooms)) for axis, length in enumerate(size))
+    packed, target = [], []
+    for frame, (height, width) in zip(frames, rooms, strict=True):
+        top, left = (height - rows) // 2, (width - columns) // 2
+        packed.append(frame.packed[:, top : top + rows, left : left + columns])
+        target.append(frame.target[2 * top : 2 * (top + rows), 2 * left : 2 * (left + columns)].transpose(2, 0, 1))
+    pixels = np.stack(target).astype(np.float32) / np.float32(255)
+    return _joined(frames, [(False, False)] * len(frames), np.stack(packed).astype(np.float32), pixels)
+
+
 def _joined(frames: Sequence[Frame], flips: Sequence[Flips], packed: np.ndarray, target: np.ndarray) -> Batch:
     """Add to the patches of frames what is known of each frame."""
     return Batch(

@@ -188,13 +188,14 @@ class _Sitting:
     def _validate(self, frames: Sequence[Frame]) -> None:
         counts, recipe = self.state.counts, self.recipe
         strip = self.folder / "pictures" / f"{counts.step:06d}.png"
-        found = validate(self.state.average, frames, precision=recipe.precision, strip=strip)
+        place = recipe.stage_at(counts.step - 1)
+        found = validate(self.state.average, frames, recipe.stages[place][0], precision=recipe.precision, strip=strip)
         self.log.write(counts.step, found)
-        delta_e, stage = found["validation_delta_e"], recipe.stage_at(counts.step - 1)
+        delta_e = found["validation_delta_e"]
         # Weights of an earlier stage know nothing of what only this one shows, however well they do on small frames.
-        better = counts.best is None or stage > counts.best_stage or delta_e < counts.best
+        better = counts.best is None or place > counts.best_stage or delta_e < counts.best
         if math.isfinite(delta_e) and better:
-            counts.best, counts.best_stage = delta_e, stage
+            counts.best, counts.best_stage = delta_e, place
             weights, facts = self.state.average.state_dict(), {"recipe": recipe.name, "step": counts.step, **found}
             checkpoint.save(recipe.model, recipe.options, weights, self.folder / "best.safetensors", **facts)
 
