@@ -99,7 +99,8 @@ def test_a_frame_knows_what_a_look_is_told_when_developing(tmp_path):
     np.testing.assert_array_equal(frame.thumbnail, thumbnail(pack_linear(raw)))
     np.testing.assert_allclose(frame.white_balance, raw.white_balance, rtol=1e-6)
     np.testing.assert_allclose(frame.to_srgb, XYZ_TO_SRGB @ raw.balanced_to_xyz(), rtol=1e-6)
-    assert (frame.name, frame.scene, frame.tags) == ("a", "scene a", {"iso": 100})
+    assert (frame.name, frame.scene) == ("a", "scene a")
+    assert frame.tags == {"iso": 100, "orientation": raw.orientation}
     assert {frame.thumbnail.dtype, frame.white_balance.dtype, frame.to_srgb.dtype} == {np.dtype(np.float32)}
 
 
