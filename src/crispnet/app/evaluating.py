@@ -50,7 +50,7 @@ COLUMNS = {
 
 @dataclass(frozen=True)
 class Wish:
-    """What the user asked for: see ``crispnet evaluate --help``."""
+    """What the user asked for: see ``crispnet evaluate --help``; and what the figures are to call it, if otherwise."""
 
     what: str
     data: Path | None
@@ -58,6 +58,7 @@ class Wish:
     output: Path | None
     limit: int | None
     pictures: bool = False
+    called: str = ""
 
 
 @dataclass(frozen=True)
@@ -105,8 +106,9 @@ def evaluate(wish: Wish, *, as_json: bool) -> None:
     groups = [tag for tag in GROUPS if any(tag in frame.tags for frame in frames)]
     name = Origin.of(data, pairs).name
     if wish.output:
-        said = f"the {subject.kind} {wish.what} on {len(rows)} captures of {name}, {wish.split}"
-        facts = {"subject": wish.what, "data": name, "split": wish.split, "limit": wish.limit, **subject.facts}
+        called = wish.called or wish.what
+        said = f"the {subject.kind} {called} on {len(rows)} captures of {name}, {wish.split}"
+        facts = {"subject": called, "data": name, "split": wish.split, "limit": wish.limit, **subject.facts}
         write_results(wish.output, rows, what=said, precision=subject.precision, groups=groups, facts=facts)
         typer.echo(wish.output, err=True)
     lines = list(_lines(summary(rows, groups=groups)))

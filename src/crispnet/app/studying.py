@@ -98,8 +98,7 @@ def _train(key: str, wish: Wish, profile: Profile) -> bool:
 
 def _measure(key: str, wish: Wish) -> None:
     kind, name = key.split("/")
-    subject = str(_run(wish, key)) if key in KEYS else name
-    data = wish.folder / SETS[kind]
-    evaluating.evaluate(
-        evaluating.Wish(subject, data, "test", _result(wish, key), limit=None, pictures=True), as_json=False
-    )
+    subject, called = (str(_run(wish, key)), f"study/{wish.profile}/{key}") if key in KEYS else (name, name)
+    data, output = wish.folder / SETS[kind], _result(wish, key)
+    asked = evaluating.Wish(subject, data, "test", output, limit=None, pictures=True, called=called)
+    evaluating.evaluate(asked, as_json=False)
