@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from crispnet.errors import (
     CrispnetError,
+    ForeignPicture,
     LookError,
     NoCameraPicture,
     OutputError,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CrispnetError",
+    "ForeignPicture",
     "LookError",
     "NoCameraPicture",
     "OutputError",

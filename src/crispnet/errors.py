@@ -4,7 +4,8 @@
     ├── RawError                 the raw file
     │   ├── UnreadableRaw        missing, empty, truncated, damaged, not a raw file at all
     │   └── UnsupportedRaw       a healthy file of a kind that cannot be developed
-    ├── NoCameraPicture          the raw file embeds no picture of the camera's own
+    ├── NoCameraPicture          there is no picture of the camera's own, or none that can be read
+    ├── ForeignPicture           a picture that is not the camera's of this raw, or not as the camera wrote it
     ├── LookError                a look that does not exist or cannot be used
     ├── DataError                photographs, pairs or a manifest that nothing can be learned from
     ├── RunError                 a training run, a recipe or a checkpoint that cannot be used
@@ -32,7 +33,11 @@ class UnsupportedRaw(RawError):
 
 
 class NoCameraPicture(CrispnetError):
-    """The raw file carries no picture rendered by the camera."""
+    """There is no picture rendered by the camera, or it cannot be read."""
+
+
+class ForeignPicture(CrispnetError):
+    """The picture is not the camera's of this raw, or not as the camera wrote it."""
 
 
 class LookError(CrispnetError):

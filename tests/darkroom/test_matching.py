@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from crispnet.darkroom.levels import shrunk
 from crispnet.darkroom.matching import ColourMap, fit_map, match
-from crispnet.darkroom.registration import ForeignPicture
+from crispnet.errors import ForeignPicture
 
 SIZE = (180, 240)
 WHOLE = np.ones(SIZE, np.float32)

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from crispnet.darkroom.levels import IDENTITY, positions, sampled, shrunk
-from crispnet.darkroom.registration import ForeignPicture, register
+from crispnet.darkroom.registration import register
+from crispnet.errors import ForeignPicture
 
 SIZE = (720, 960)
 

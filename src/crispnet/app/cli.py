@@ -111,6 +111,10 @@ def develop(
     look: Annotated[
         str, typer.Option(metavar="NAME|FILE", help="A look that `crispnet looks` lists, or a look file.")
     ] = DEFAULT,
+    match_preview: Annotated[
+        bool,
+        typer.Option("--match-preview", help="Take the colours of the camera's own picture, beside the raw or in it."),
+    ] = False,
     white_balance: Annotated[
         str,
         typer.Option(metavar="as-shot|KELVIN|R,G,B", callback=_white_balance, help="The light to make neutral."),
@@ -132,6 +136,10 @@ def develop(
     json: Json = False,
 ) -> None:
     """Develop raw files into pictures."""
+    if match_preview and (exposure or white_balance != "as-shot"):
+        raise typer.BadParameter(
+            "--match-preview takes light and brightness from the camera's picture; leave them out."
+        )
     from crispnet.app import batch
     from crispnet.darkroom.exiftool import installed
     from crispnet.darkroom.formats import usual_ending
@@ -143,7 +151,9 @@ def develop(
             from crispnet.look.shelf import load_look
 
             memory = max_memory // jobs
-            wish = developing.Wish(load_look(look), white_balance, exposure, format, depth, quality, memory, overwrite)
+            wish = developing.Wish(
+                load_look(look), white_balance, exposure, match_preview, format, depth, quality, memory, overwrite
+            )
             wish.check(tasks)
             failed = developing.develop_all(tasks, wish, exiftool=exiftool, jobs=jobs, as_json=json)
     if failed:

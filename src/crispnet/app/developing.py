@@ -11,6 +11,7 @@ from crispnet.app.reporting import report
 from crispnet.darkroom.exiftool import ExifTool
 from crispnet.darkroom.formats import kind_and_depth
 from crispnet.darkroom.photo import develop
+from crispnet.darkroom.preview import Preview
 from crispnet.files import check_destination
 from crispnet.look.contract import Look
 from crispnet.raw.calibration import white_balance_at
@@ -25,6 +26,7 @@ class Wish:
     look: Look
     white_balance: str
     exposure: float
+    match_preview: bool
     format: str | None
     depth: int | None
     quality: int
@@ -59,7 +61,13 @@ def _develop_one(task: batch.Task, wish: Wish, exiftool: ExifTool | None) -> dic
     kind, depth = kind_and_depth(task.picture, wish.format, wish.depth)
     balance = _multipliers(wish.white_balance, raw)
     photo = develop(
-        raw, wish.look, white_balance=balance, exposure=wish.exposure, depth=depth, max_memory=wish.max_memory
+        raw,
+        wish.look,
+        white_balance=balance,
+        exposure=wish.exposure,
+        match_preview=wish.match_preview,
+        depth=depth,
+        max_memory=wish.max_memory,
     )
     photo.save(
         task.picture,
@@ -75,8 +83,24 @@ def _develop_one(task: batch.Task, wish: Wish, exiftool: ExifTool | None) -> dic
         "look": photo.look,
         "width": width,
         "height": height,
+        **({"match": _fit(photo.preview)} if photo.preview else {}),
         "seconds": round(time.perf_counter() - started, 3),
         "notes": photo.notes,
+    }
+
+
+def _fit(preview: Preview) -> dict[str, Any] | None:
+    """Say how well the colours of the camera's own picture were met, as mean ΔE76; None where they were not."""
+    if preview.match is None:
+        return None
+    found = preview.match
+    box = dict(zip(("top", "left", "height", "width"), (round(length, 1) for length in found.box), strict=True))
+    return {
+        "picture": preview.picture,
+        "delta_e_before": round(found.before, 2),
+        "delta_e": round(found.after, 2),
+        "shows": box,
+        "place_by_place": found.registration.local,
     }
 
 

@@ -20,7 +20,8 @@ import numpy as np
 
 from crispnet.colour import delta_e_76, srgb_to_lab
 from crispnet.darkroom.levels import LUMA, pitch_for, shrunk
-from crispnet.darkroom.registration import ForeignPicture, Registration, register
+from crispnet.darkroom.registration import Registration, register
+from crispnet.errors import ForeignPicture
 from crispnet.strips import for_each, strips
 
 LONGEST = 640  # pixels along the longer side at which the map is fitted

@@ -8,6 +8,7 @@ import numpy as np
 from crispnet.darkroom.exiftool import ExifTool
 from crispnet.darkroom.lens import straighten
 from crispnet.darkroom.output import save
+from crispnet.darkroom.preview import Preview, match_own_picture
 from crispnet.darkroom.quantise import QUANTISED, quantise, quantise_into
 from crispnet.darkroom.tiling import windows, with_halo
 from crispnet.look import DEFAULT
@@ -31,11 +32,13 @@ class Photo:
             sensor orientation: it is turned upright where it is saved, and only there.
         raw: what it was developed from.
         look: name and version of the look that rendered it.
+        preview: what became of matching the camera's own picture; None where it was not asked for.
     """
 
     pixels: np.ndarray
     raw: RawImage
     look: str
+    preview: Preview | None = None
 
     def save(
         self,
@@ -56,7 +59,7 @@ class Photo:
             self.pixels,
             self.raw,
             path,
-            look=self.look,
+            look=f"{self.look}, matched to the camera's picture" if self.preview and self.preview.match else self.look,
             format=format,
             depth=depth,
             quality=quality,
@@ -67,7 +70,7 @@ class Photo:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a user should know about it."""
-        return self.raw.notes
+        return self.raw.notes + (self.preview.notes if self.preview else ())
 
 
 def develop(
@@ -76,6 +79,7 @@ def develop(
     *,
     white_balance: np.ndarray | None = None,
     exposure: float = 0.0,
+    match_preview: bool = False,
     depth: int | None = None,
     max_memory: int = MAX_MEMORY,
 ) -> Photo:
@@ -86,6 +90,8 @@ def develop(
         look: what ``load_look`` gave, or the name of a look.
         white_balance: (4,) multipliers R, G, B, G in place of those as shot.
         exposure: EV to add to what the look finds right.
+        match_preview: whether to bring the colours to those of the camera's own picture, beside the raw file or in it.
+            Where none belongs to it, the photograph is the look's own, and ``Photo.notes`` say why.
         depth: 8 or 16 to quantise while developing, which saves memory; None for float.
         max_memory: bytes to stay within, as far as the frame allows; the picture does not depend on it.
 
@@ -93,17 +99,22 @@ def develop(
         RawError: the file cannot be developed.
         LookError: there is no such look.
     """
+    if match_preview and (exposure or white_balance is not None):
+        raise ValueError("expected the camera's picture or the user to say how light it is, and of which colour")
     raw = raw if isinstance(raw, RawImage) else open_raw(raw)
     look = load_look(look) if isinstance(look, str) else look
     packed = pack_linear(raw)
     scene = look.scene(thumbnail(packed)[None], Metadata.of(raw, white_balance=white_balance, exposure=exposure))
     bent = any(isinstance(opcode, WarpRectilinear) for opcode in raw.opcodes)
     region = Box(0, 0, *raw.mosaic.shape) if bent else raw.crop
-    pixels = _render(packed, look, scene, _in_cells(region, raw.cfa), depth=None if bent else depth, budget=max_memory)
+    later = bent or match_preview  # these change pixels that are not rounded yet
+    pixels = _render(packed, look, scene, _in_cells(region, raw.cfa), depth=None if later else depth, budget=max_memory)
     if bent:
         pixels = straighten(pixels, raw.opcodes)[raw.crop.rows, raw.crop.columns]
-        pixels = pixels if depth is None else quantise(pixels, depth=depth)
-    return Photo(pixels, raw, f"{look.name} {look.version}")
+    preview = match_own_picture(pixels, raw) if match_preview else None
+    if later and depth is not None:
+        pixels = quantise(pixels, depth=depth)
+    return Photo(pixels, raw, f"{look.name} {look.version}", preview)
 
 
 def _in_cells(region: Box, cfa: str) -> Box:

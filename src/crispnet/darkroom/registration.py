@@ -29,7 +29,7 @@ from crispnet.darkroom.levels import (
     sampled,
     shrunk,
 )
-from crispnet.errors import CrispnetError
+from crispnet.errors import ForeignPicture
 
 LONGEST, COARSE = 640, 160  # pixels along the longer side: at which pictures are compared; at which all is tried
 LEAST, LEAST_LOCAL = 96, 300  # of a picture: to be used at all; for more than one map for the whole frame
@@ -48,10 +48,6 @@ FLIPS: Mapping[str, Any] = {
 }
 NEEDED = "The camera's own picture of this very raw was needed, as the camera wrote it."
 TRY = "Look for the JPEG that was written with this raw, or develop without matching."
-
-
-class ForeignPicture(CrispnetError):
-    """The picture is not the camera's of this raw, or not as the camera wrote it."""
 
 
 @dataclass(frozen=True, eq=False)

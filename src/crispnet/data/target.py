@@ -4,21 +4,16 @@ A picture file stands upright; the mosaic lies as the sensor does, and begins wi
 is turned back, and only whole cells R G / G B of it are learned from.
 """
 
-from pathlib import Path
-from typing import Any
-
 import numpy as np
-from PIL import Image
 
 from crispnet.data.pairs import Pair
-from crispnet.errors import DataError
+from crispnet.errors import DataError, NoCameraPicture
 from crispnet.raw.bayer import red_offset
 from crispnet.raw.image import Box, RawImage
 from crispnet.raw.opcodes import WarpRectilinear
 from crispnet.raw.orientation import upright
-from crispnet.raw.picture import to_srgb
+from crispnet.raw.sidecar import picture_file
 
-ORIENTATION = 0x0112  # EXIF tag
 BACK = {6: 8, 8: 6}  # the orientation that undoes each; all others undo themselves
 
 
@@ -47,7 +42,10 @@ def target_of(pair: Pair, raw: RawImage) -> np.ndarray:
             f"{pair.raw} is to be straightened (DNG WarpRectilinear), so that the pixels of {pair.picture} are not "
             "where its photosites are. A raw without distortion was needed. Take the pair out of the manifest."
         )
-    pixels = _upright_picture(pair.picture)
+    try:
+        pixels = picture_file(pair.picture).pixels
+    except NoCameraPicture as error:
+        raise DataError(f"{error} Or take the pair out of the manifest.") from error
     if pixels.shape[:2] != raw.upright_size:
         (height, width), (rows, columns) = pixels.shape[:2], raw.upright_size
         raise DataError(
@@ -56,17 +54,3 @@ def target_of(pair: Pair, raw: RawImage) -> np.ndarray:
             "manifest."
         )
     return upright(pixels, BACK.get(raw.orientation, raw.orientation))
-
-
-def _upright_picture(path: Path) -> np.ndarray:
-    """Read a picture file as any viewer shows it, in sRGB."""
-    try:
-        with Image.open(path) as picture:
-            turn: Any = picture.getexif().get(ORIENTATION)
-            pixels = np.asarray(to_srgb(picture)[0].convert("RGB"))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise DataError(
-            f"{path} cannot be read as a picture: {getattr(error, 'strerror', None) or error}. A JPEG, PNG or TIFF was "
-            "needed. Check the file, or take the pair out of the manifest."
-        ) from error
-    return upright(pixels, turn if turn in range(1, 9) else 1)
