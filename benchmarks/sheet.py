@@ -10,10 +10,6 @@ the camera's picture of a raw. The differences in colour are for reference: no l
 
 import argparse
 import io
-import os
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,29 +18,33 @@ import numpy as np
 from PIL import Image
 
 import crispnet
-from crispnet.colour import JND, decode_srgb, delta_e_76, encode_srgb, srgb_to_lab
+from crispnet.colour import JND
 from crispnet.darkroom.output import srgb_profile
 from crispnet.look.contract import Look
-from crispnet.raw.bayer import area_average
 from crispnet.raw.orientation import upright
-from crispnet.raw.picture import camera_picture, to_srgb
+from crispnet.raw.picture import camera_picture
+from crispnet.raw.sidecar import picture_file
 from laying_out import GAP, PAPER, beside, labelled, stack
+from others import (
+    MEANS,
+    MIRRORED,
+    OTHERS,
+    VERSIONS,
+    colour_difference,
+    developed_by,
+    installed,
+    lab_of_means,
+    raws_of,
+    turned,
+)
 from provenance import provenance, write
 
 COLUMN = 272  # pixels of a sheet
 WIDTH = 1280  # of the two pictures of ``--picture``
 SMALL = 200  # the columns of the sheet of all
 MOST_BYTES = 500_000
-MEANS = (240, 320)  # rows, columns of the means whose colours are compared
 ALIKE = 0.03  # by how much the sizes of two pictures of one raw may differ, for details to show the same place
-RAWS, JPEGS = (".crw", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".rw2", ".orf", ".pef"), (".jpg", ".JPG")
-MIRRORED = (2, 4, 5, 7)  # EXIF orientations
 PLAIN, CAMERA = "plain", "camera"
-OTHERS: Mapping[str, tuple[str, ...]] = {
-    "RawTherapee": ("rawtherapee-cli", "-o", "{picture}", "-j98", "-js3", "-Y", "-d", "-c", "{raw}"),
-    "darktable": ("darktable-cli", "{raw}", "{picture}", "--core", "--library", ":memory:", "--configdir", "{home}"),
-}
-VERSIONS = {"rawtherapee-cli": ("rawtherapee-cli", "-v"), "darktable-cli": ("darktable-cli", "--version")}
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +78,7 @@ def main() -> None:
     """Make the sheets, and measure the colours where that is asked for."""
     wish = _parser().parse_args()
     looks = [crispnet.load_look(name) for name in dict.fromkeys((PLAIN, wish.look))]
-    raws = [found for words in wish.raws for found in _raws_of(words)]
+    raws = [found for words in wish.raws for found in raws_of(words)]
     if wish.picture:
         chosen = [read(raw, picture, looks, others=()) for raw, picture in raws]
         shown = looks[-1].name
@@ -87,7 +87,7 @@ def main() -> None:
     wish.output.mkdir(parents=True, exist_ok=True)
     photographs, rows = [], []
     for raw, picture in raws:
-        each = read(raw, picture, looks, others=[name for name in OTHERS if shutil.which(OTHERS[name][0])])
+        each = read(raw, picture, looks, others=installed())
         _save(sheet(each), wish.output / f"{each.name.lower().replace('.', '-')}.jpg")
         rows.append(_overview(each, tuple(each.pictures), width=SMALL))
         photographs.append(_measured(each))
@@ -111,19 +111,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _raws_of(words: str) -> list[tuple[Path, Path | None]]:
-    """Find the raws of a folder and their pictures, or split what was typed for one raw."""
-    folder = Path(words)
-    if folder.is_dir():
-        return [(path, _beside(path)) for path in sorted(folder.iterdir()) if path.suffix.lower() in RAWS]
-    raw, _, picture = words.partition("=")
-    return [(Path(raw), Path(picture) if picture else None)]
-
-
-def _beside(raw: Path) -> Path | None:
-    return next((found for ending in JPEGS if (found := raw.with_suffix(ending)).is_file()), None)
-
-
 def read(raw_path: Path, picture_path: Path | None, looks: list[Look], *, others: list[str] | tuple[()]) -> Renditions:
     """Develop a raw in all ways, and find the camera's picture: the one that is named, else the one in the raw."""
     raw = crispnet.open_raw(raw_path)
@@ -134,41 +121,18 @@ def read(raw_path: Path, picture_path: Path | None, looks: list[Look], *, others
         pictures[look.name] = np.ascontiguousarray(upright(photo.pixels, raw.orientation))
     pictures[CAMERA] = _their_picture(raw_path, picture_path)
     for name in others:
-        picture = _developed_by(name, raw_path)
-        pictures[name] = _turned(picture, pictures[PLAIN]) if raw.orientation in MIRRORED else picture
+        picture = developed_by(name, raw_path)
+        pictures[name] = turned(picture, pictures[PLAIN]) if raw.orientation in MIRRORED else picture
     return Renditions(raw_path.name, raw, camera, pictures)
 
 
 def _their_picture(raw_path: Path, picture_path: Path | None) -> np.ndarray | None:
     if picture_path is not None:
-        return _opened(picture_path)
+        return picture_file(picture_path).pixels
     try:
         return camera_picture(raw_path).pixels
     except crispnet.NoCameraPicture:
         return None
-
-
-def _opened(path: Path) -> np.ndarray:
-    with Image.open(path) as picture:
-        turn = picture.getexif().get(274, 1)
-        return upright(np.asarray(to_srgb(picture)[0].convert("RGB")), turn)
-
-
-def _developed_by(name: str, raw: Path) -> np.ndarray | None:
-    """Develop a raw with another program as it comes, with settings and caches that nobody has touched."""
-    with tempfile.TemporaryDirectory() as home:
-        picture = Path(home) / "picture.jpg"
-        words = [word.format(raw=raw.resolve(), picture=picture, home=home) for word in OTHERS[name]]
-        homes = dict.fromkeys(("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"), home)
-        subprocess.run(words, env=os.environ | homes, capture_output=True, check=True)
-        return _opened(picture)
-
-
-def _turned(picture: np.ndarray, ours: np.ndarray) -> np.ndarray:
-    """Mirror the picture of a program that does not mirror what the camera says it should (RawTherapee 5.9)."""
-    candidates = (picture, np.ascontiguousarray(picture[:, ::-1]))
-    lab = _lab_of_means(ours)
-    return min(candidates, key=lambda candidate: float(delta_e_76(_lab_of_means(candidate), lab).mean()))
 
 
 def sheet(each: Renditions) -> Image.Image:
@@ -202,36 +166,17 @@ def _lightness(picture: np.ndarray, top: int, left: int) -> np.ndarray:
     return square.reshape(COLUMN // 4, 4, COLUMN // 4, 4, 3).mean(axis=(1, 3, 4))
 
 
-def colour_difference(picture: np.ndarray, theirs: np.ndarray | None) -> dict[str, float]:
-    """Measure ΔE76 between the means, in linear light, of equal parts of both pictures; empty without the camera's."""
-    if theirs is None:
-        return {}
-    differences = delta_e_76(*(_lab_of_means(each) for each in (picture, theirs)))
-    median, high = np.percentile(differences, (50, 95))
-    return {
-        "delta_e_76_mean": round(float(differences.mean()), 2),
-        "delta_e_76_median": round(float(median), 2),
-        "delta_e_76_p95": round(float(high), 2),
-    }
-
-
 def exposure_difference(each: Renditions) -> dict[str, float]:
     """Find the EV to add to our rendering so that it is as light, on the mean, as the camera's picture."""
     if each.theirs is None:
         return {}
-    wanted = _lab_of_means(each.theirs)[..., 0].mean()
+    wanted = lab_of_means(each.theirs)[..., 0].mean()
     low, high = -3.0, 3.0
     while high - low > 0.01:
         middle = (low + high) / 2
         ours = crispnet.develop(each.raw, "plain", exposure=middle, depth=8).pixels
-        low, high = (middle, high) if _lab_of_means(ours)[..., 0].mean() < wanted else (low, middle)
+        low, high = (middle, high) if lab_of_means(ours)[..., 0].mean() < wanted else (low, middle)
     return {"exposure_to_the_cameras_ev": round((low + high) / 2, 2)}
-
-
-def _lab_of_means(picture: np.ndarray) -> np.ndarray:
-    linear_of_code = decode_srgb(np.arange(256, dtype=np.float32) / 255)
-    means = [area_average(linear_of_code[picture[..., colour]], *MEANS) for colour in range(3)]
-    return srgb_to_lab(encode_srgb(np.stack(means, axis=-1)))
 
 
 def _measured(each: Renditions) -> dict[str, object]:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from crispnet.colour import encode_srgb
-from crispnet.model.canonical import KNOTS, curved, doubled, exposed, mixed, product, tone
+from crispnet.model.canonical import KNOTS, curved, doubled, exposed, mixed, product, shares, tone
 from crispnet.model.contract import Metadata
 
 CAMERA = torch.tensor([[1.6, -0.5, -0.1], [-0.2, 1.5, -0.3], [0.0, -0.6, 1.6]])  # to linear sRGB; rows sum to 1
@@ -110,3 +110,29 @@ def test_enlarging_is_bilinear():
     planes = torch.rand(2, 3, 5, 7, generator=torch.Generator().manual_seed(1))
     expected = torch.nn.functional.interpolate(planes, scale_factor=2, mode="bilinear", align_corners=False)
     assert torch.allclose(doubled(planes), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("level", [0.001, 0.02, 0.18, 0.9])
+def test_shares_of_a_flat_picture_are_where_its_brightness_is(level):
+    whole, middle = shares(torch.full((2, 3, 12, 16), level), 9)
+    stops = np.log2(level / 0.18) - np.linspace(-5, 4, 9)
+    np.testing.assert_allclose(whole[0].numpy(), 1 / (1 + np.exp(-stops / 0.5)), atol=1e-4)
+    torch.testing.assert_close(middle, whole)
+
+
+def test_shares_tell_the_middle_from_the_rim():
+    lamp = torch.full((1, 3, 24, 32), 0.01)
+    lamp[:, :, 8:16, 10:22] = 1.0
+    whole, middle = shares(lamp, 5)
+    lit = 8 * 12 / (24 * 32)
+    assert torch.allclose(whole[0, 2], torch.tensor(lit), atol=0.01)  # beyond half an EV below middle grey
+    assert middle[0, 2] > 2 * lit
+    assert (whole.diff(dim=1) <= 0).all()
+
+
+def test_shares_add_nothing_before_they_are_learned_from(tiny, photographs):
+    plain, told = tiny("canonical").eval(), tiny("canonical", thresholds=4).eval()
+    assert told.hidden.weight.shape[1] == plain.hidden.weight.shape[1] + 8
+    _, thumbnail, metadata = photographs("canonical")
+    assert plain.scene(thumbnail, metadata).shape == told.scene(thumbnail, metadata).shape
+    assert shares(thumbnail, 0) == []

@@ -199,6 +199,22 @@ def test_statistics_may_be_frozen(tmp_path):
     assert any(not torch.equal(value, first[name.split("/", 1)[1]]) for name, value in means(tmp_path / "free").items())
 
 
+def test_weights_may_be_frozen_in_a_run_that_starts_from_others(whole_run, tmp_path):
+    start = str(whole_run.folder / "best.safetensors")
+    recipe = tiny(steps=4, start_from=start, frozen="reconstruction.encoder,white_balance")
+    before, _ = checkpoint.load(whole_run.folder / "best.safetensors")
+    fit(recipe, tmp_path / "whole")
+    after, _ = checkpoint.load(tmp_path / "whole" / "best.safetensors")
+    moved = {name for name, value in after.state_dict().items() if not torch.equal(value, before.state_dict()[name])}
+    assert moved
+    assert not any(name.startswith(recipe.frozen) for name in moved)
+    assert any(name.startswith(recipe.frozen) for name in before.state_dict())
+    stop = threading.Event()
+    fit(recipe, tmp_path / "parts", stop=stop, on_step=lambda progress: progress.step == 2 and stop.set())
+    fit(recipe, tmp_path / "parts")
+    assert same(tmp_path / "parts", tmp_path / "whole")
+
+
 def test_a_run_is_a_folder(whole_run):
     names = {path.name for path in whole_run.folder.iterdir()}
     assert {"recipe.json", "log.jsonl", "last.safetensors", "best.safetensors", "pictures"} <= names

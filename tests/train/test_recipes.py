@@ -31,6 +31,8 @@ def test_overrides_are_read_by_the_type_of_what_they_replace():
 
 def test_what_is_either_so_or_not_is_said_in_words():
     assert RECIPE.set("frozen_statistics=true").frozen_statistics is True
+    assert RECIPE.set("start_from=a", "frozen=eye.,head").frozen == ("eye.", "head")
+    assert RECIPE.set("start_from=a", "frozen=eye.").set("frozen=").frozen == ()
     assert RECIPE.set("frozen_statistics=true", "frozen_statistics=False").frozen_statistics is False
 
 

@@ -16,6 +16,7 @@ from crispnet.files import check_destination
 from crispnet.model import checkpoint
 from crispnet.train.export import export
 from crispnet.train.recipes import read_recipe
+from crispnet.train.reopening import NETWORK
 from crispnet.version import VERSION
 
 WEIGHTS = "best.safetensors"
@@ -81,6 +82,7 @@ def _card(wish: Wish, facts: Mapping[str, Any]) -> dict[str, str]:
         "validation": "mean ΔE76 {validation_delta_e:.2f}, PSNR {validation_psnr:.2f} dB, of small whole frames".format(
             **facts
         ),
+        NETWORK: json.dumps({"model": facts["model"], "options": facts["options"]}),
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "software": f"crispnet {VERSION}",
         "licence": wish.licence,

@@ -1,7 +1,7 @@
 """The network of the shipped look: any camera, seen through its own white balance and colour matrix.
 
     scene:   thumbnail ── balanced, canonical, of common brightness, halved ── XCiT ────┬── MLP ── matrix, curve, film
-                                                 gain and light, as logarithms ─────────┘
+                              gain and light, as logarithms; shares of the picture that are bright ─────────┘
 
     render:  packed ── balanced ── matrix ── companded ── curve ── enlarged twice ─────────────┬── + ── sRGB
                 └────────┴───────────────────────┴── 8 planes ── UNet under film ── shuffled ──┘
@@ -36,6 +36,8 @@ CLIPPING = 0.9  # from here to 1 the clip plane goes from 0 to 1
 KNOTS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.45, 0.6, 0.75, 0.9, 1.1, 1.4, 1.9)
 SHOULDER = 0.3  # linear value from which the untrained curve bends towards 1
 HIDDEN = 128
+DARK, BRIGHT, SOFTNESS = -5.0, 4.0, 0.5  # EV from middle grey: first and last threshold of ``shares``, and its width
+MIDDLE = 0.3  # standard deviation, in halves of a side, of what counts as the middle of a picture
 
 
 Layer = TypeVar("Layer", bound=nn.Module)
@@ -65,7 +67,7 @@ class Canonical(ISP):
     reads = ("white_balance", "to_srgb", "exposure")
     start: Tensor
 
-    def __init__(self, *, widths: Sequence[int], blocks: int, dim: int, depth: int):
+    def __init__(self, *, widths: Sequence[int], blocks: int, dim: int, depth: int, thresholds: int):
         super().__init__()
         self.reconstruction = Reconstruction(planes=PLANES, widths=widths, blocks=blocks)
         zeroed(self.reconstruction.head)
@@ -74,7 +76,8 @@ class Canonical(ISP):
         self.modulated = (widths[-1], *reversed(widths[:-1]))  # channels: the bottleneck, then on the way up
         start = torch.cat((torch.eye(3).flatten(), tone(), ones_and_zeros(self.modulated)))
         self.register_buffer("start", start)
-        self.hidden = nn.Linear(dim + 3, HIDDEN)
+        self.thresholds = thresholds
+        self.hidden = nn.Linear(dim + 3 + 2 * thresholds, HIDDEN)
         self.head = zeroed(nn.Linear(HIDDEN, len(start)))
 
     def scene(self, thumbnail: Tensor, metadata: Metadata) -> Tensor:
@@ -87,7 +90,8 @@ class Canonical(ISP):
         canonical = mixed(metadata.to_srgb, balanced)
         gain = exposed(canonical)
         seen = self.eye(functional.avg_pool2d(compand(gain[:, :, None, None] * canonical), 2))
-        facts = torch.cat((gain.log2(), light[:, 0::2].log()), dim=1)
+        bright = shares(gain[:, :, None, None] * canonical, self.thresholds)
+        facts = torch.cat((gain.log2(), light[:, 0::2].log(), *bright), dim=1)
         # Only differences pass through layers that may run in 16 bits.
         found = self.start + self.head(functional.gelu(self.hidden(torch.cat((seen, facts.to(seen.dtype)), dim=1))))
         own, rest = found[:, :9].reshape(-1, 3, 3), found[:, 9:]
@@ -118,9 +122,11 @@ class Canonical(ISP):
         return [Modulation(*pair) for pair in zip(parts[: len(parts) // 2], parts[len(parts) // 2 :], strict=True)]
 
 
-def canonical(*, widths: Sequence[int] = WIDTHS, blocks: int = 2, dim: int = 128, depth: int = 4) -> Canonical:
-    """Make the network of the shipped look."""
-    return Canonical(widths=tuple(widths), blocks=blocks, dim=dim, depth=depth)
+def canonical(
+    *, widths: Sequence[int] = WIDTHS, blocks: int = 2, dim: int = 128, depth: int = 4, thresholds: int = 0
+) -> Canonical:
+    """Make the network of the shipped look; ``thresholds`` of brightness at which it is told the shares beyond."""
+    return Canonical(widths=tuple(widths), blocks=blocks, dim=dim, depth=depth, thresholds=thresholds)
 
 
 def zeroed(layer: Layer) -> Layer:
@@ -136,6 +142,30 @@ def exposed(canonical: Tensor) -> Tensor:
     luminance = LUMINANCE[0] * red + LUMINANCE[1] * green + LUMINANCE[2] * blue
     mean = luminance.clamp(min=DARKEST).log().mean(dim=(1, 2))
     return (GREY / mean.exp()).clamp(*GAINS)[:, None]
+
+
+def shares(exposed: Tensor, thresholds: int) -> list[Tensor]:
+    """Tell which shares of (b, 3, h, w) exposed pictures, and of their middles, are brighter than each threshold.
+
+    What a developer's automatic exposure asks for is in these few numbers, where an eye for scenes would have to
+    learn it from many. A pixel half an EV about a threshold counts in part, so that there is a gradient.
+
+    Returns:
+        Two (b, thresholds), from 0 to 1; nothing for no thresholds.
+    """
+    if not thresholds:
+        return []
+    red, green, blue = exposed.unbind(1)
+    luminance = LUMINANCE[0] * red + LUMINANCE[1] * green + LUMINANCE[2] * blue
+    stops = (luminance.clamp(min=DARKEST) / GREY).log2()
+    down, across = (torch.linspace(-1, 1, side, device=exposed.device) for side in luminance.shape[1:])
+    middle = torch.exp(-(down[:, None].square() + across.square()) / (2 * MIDDLE**2))
+    beyond = torch.linspace(DARK, BRIGHT, thresholds, device=exposed.device)
+    counts = [((stops - each) / SOFTNESS).sigmoid() for each in beyond.unbind()]
+    return [
+        torch.stack([(weights * count).mean(dim=(1, 2)) for count in counts], dim=1)
+        for weights in (torch.ones_like(middle), middle / middle.mean())
+    ]
 
 
 def mixed(matrix: Tensor, colours: Tensor) -> Tensor:

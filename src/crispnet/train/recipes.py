@@ -60,6 +60,7 @@ class Recipe:
             ones.
         frozen_statistics: whether normalisation layers keep the means and variances they begin with, as in fine-tuning
             on few scenes.
+        frozen: beginnings of the names of weights that stay as they are, such as "eye.", in fine-tuning.
         stages: what batches are cut to, one after the other, with their shares of the steps.
         steps: batches in all.
         learning_rate: of Adam (0.9, 0.999), at its height.
@@ -81,6 +82,7 @@ class Recipe:
     vgg: str = ""
     start_from: str = ""
     frozen_statistics: bool = False
+    frozen: tuple[str, ...] = ()
     stages: Stages = GROWING
     steps: int = 2400
     learning_rate: float = 6e-4
@@ -198,7 +200,7 @@ def _value(text: str, like: Any) -> Any:
     if isinstance(like, bool):
         return {"true": True, "false": False}[text.lower()]
     if isinstance(like, tuple):
-        return tuple(_value(part, like[0]) for part in text.split(","))
+        return tuple(_value(part, like[0] if like else "") for part in text.split(",") if part)
     return type(like)(text)
 
 
@@ -228,7 +230,7 @@ def read_recipe(path: Path) -> Recipe:
         card = json.loads(path.read_bytes())
         stages = tuple((Stage(**stage | {"size": tuple(stage["size"])}), share) for stage, share in card["stages"])
         options = {name: tuple(value) if isinstance(value, list) else value for name, value in card["options"].items()}
-        return Recipe(**card | {"stages": stages, "options": options})
+        return Recipe(**card | {"stages": stages, "options": options, "frozen": tuple(card.get("frozen", ()))})
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise RunError(
             f"{path} is no recipe: {error}. The recipe.json of a run was needed. Choose the folder of a run, or "

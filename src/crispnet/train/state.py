@@ -74,9 +74,12 @@ def first_state(recipe: Recipe, *, device: torch.device) -> State:
     model = model.to(device).train()
     if recipe.frozen_statistics:
         freeze_statistics(model)
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(not name.startswith(recipe.frozen))
     average = copy.deepcopy(model).eval().requires_grad_(False)
     # Fused, a step costs a quarter; it is elementwise, so the order of threads does not show.
-    adam = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.999), fused=True)
+    learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    adam = torch.optim.Adam(learning, lr=recipe.learning_rate, betas=(0.9, 0.999), fused=True)
     return State(model, average, adam, Counts())
 
 

@@ -1,0 +1,57 @@
+"""The recipe of a look of one's own: that of a look for any camera, gone on with on few pairs.
+
+Twenty scenes cannot teach an eye to tell scenes apart, so the network's eye stays as it is; what learns is what follows
+from what it sees, and from how bright the scene is. Colour and tone come from small whole frames, which is all that a
+small picture of the camera's can teach; detail from patches, where pictures have the raw's full size.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from crispnet.data.patches import Stage
+from crispnet.train.recipes import Recipe, Stages
+
+NAME = "personal"
+THRESHOLDS = 10
+STEPS = 1200
+FRAMES: Stages = (
+    (Stage("frames", (46, 60), scenes=8), 0.6),
+    (Stage("frames", (92, 120), scenes=4), 0.4),
+)
+WITH_DETAIL: Stages = (
+    (Stage("frames", (46, 60), scenes=8), 0.5),
+    (Stage("frames", (92, 120), scenes=4), 0.3),
+    (Stage("patches", (92, 120), scenes=4, patches=1), 0.2),
+)
+VALIDATIONS = 12
+
+
+def personal(start: Path, options: Mapping[str, Any], *, detail: bool, steps: int = STEPS, seed: int = 0) -> Recipe:
+    """Give the recipe.
+
+    Args:
+        start: the checkpoint of the look to begin with (``reopening.start_from``).
+        options: of its network.
+        detail: whether pictures have the raw's full size, so that patches of them teach detail.
+        steps: in all.
+        seed: of the batches.
+    """
+    return Recipe(
+        name=NAME,
+        model="canonical",
+        options=dict(options),
+        objective="charbonnier",
+        start_from=str(start),
+        frozen=("eye.",),
+        stages=WITH_DETAIL if detail else FRAMES,
+        steps=steps,
+        learning_rate=6e-4,
+        warm_up=min(40, steps - 1),
+        constant=0.3,
+        average=0.99,
+        seed=seed,
+        log_every=max(1, steps // 60),
+        validate_every=max(1, steps // VALIDATIONS),
+        save_every=max(1, steps // VALIDATIONS),
+    )
