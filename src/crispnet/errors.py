@@ -5,6 +5,7 @@
     │   ├── UnreadableRaw        missing, empty, truncated, damaged, not a raw file at all
     │   └── UnsupportedRaw       a healthy file of a kind that cannot be developed
     ├── NoCameraPicture          the raw file embeds no picture of the camera's own
+    ├── PictureError             a picture that cannot be read, or compared with another
     ├── LookError                a look that does not exist or cannot be used
     ├── DataError                photographs, pairs or a manifest that nothing can be learned from
     ├── RunError                 a training run, a recipe or a checkpoint that cannot be used
@@ -33,6 +34,10 @@ class UnsupportedRaw(RawError):
 
 class NoCameraPicture(CrispnetError):
     """The raw file carries no picture rendered by the camera."""
+
+
+class PictureError(CrispnetError):
+    """A picture that cannot be read, or that cannot be compared with another."""
 
 
 class LookError(CrispnetError):
