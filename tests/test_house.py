@@ -40,7 +40,7 @@ SURFACE = {
 # Names that libraries, the standards (tags of TIFF, EXIF and DNG) and makers give, and two titles.
 FOREIGN_COLOR = (
     r"color_desc|num_colors|ColorMatrix\d?|ColorSpace|PreviewColorSpace|InterColorProfile|CFAPlaneColor"
-    r"|Color Space|Color Rendition|ColorChecker|(?:out)?colorspace="
+    r"|Color Space|Color Rendition|ColorChecker|(?:out)?colorspace"
 )
 HEAVY = {"numpy", "rawpy", "PIL", "tifffile", "imagecodecs", "torch", "torchvision", "openvino"}
 

@@ -125,6 +125,16 @@ def test_folders_are_paired_by_stem_and_summed_up(crispnet, folders):
     assert {group["pictures"] for group in total["lightness"].values()} <= {1, 2, 3}
 
 
+def test_the_table_of_folders_has_means_and_their_intervals(crispnet, folders):
+    total = lines(crispnet("score", *folders, "--json"))[-1]["summary"]
+    said = crispnet("score", *folders).stdout.splitlines()
+    forms = {"delta_e": ".2f", "delta_e_median": ".2f", "delta_e_p95": ".2f", "below_jnd": ".1%", "delta_e_2000": ".2f"}
+    for label, end in (("mean", "mean"), ("95 % from", "low"), ("to", "high")):
+        (row,) = (line.removeprefix(label).split() for line in said if line.startswith(label))
+        assert row[:5] == [format(total[name][end], form) for name, form in forms.items()]
+        assert row[-1] == format(total["ssim"][end], ".4f")
+
+
 def test_a_page_of_folders_has_the_worst_first_and_all(crispnet, folders, tmp_path):
     page = tmp_path / "page.html"
     said = crispnet("score", *folders, "--html", page).stdout

@@ -114,6 +114,15 @@ def test_what_does_not_count_is_not_on_the_map():
     assert delta_e[30, 31] == pytest.approx(delta_e_76(*there), rel=1e-4)
 
 
+def test_a_mask_may_leave_out_every_second_pixel():
+    result, reference = pictures()
+    mask = np.zeros(result.shape[:2], bool)
+    mask[1::2, 1::2] = True
+    figures = score(result, reference, mask=mask).figures
+    assert math.isnan(figures["delta_e_2000"])
+    assert figures["delta_e"] > 0
+
+
 @pytest.mark.parametrize("size", [(20, 30), (20, 20)])
 def test_what_cannot_be_compared_is_refused(size):
     with pytest.raises(ValueError, match="expected"):

@@ -17,14 +17,10 @@ from crispnet.evaluate import score_page
 from crispnet.evaluate.chart import Patch, compare_patches, find_chart
 from crispnet.evaluate.overlay import as_they_lie, laid_over
 from crispnet.evaluate.score import FIGURES, Group, score
-from crispnet.evaluate.score_page import LABELS, LARGE, SMALL, Case
+from crispnet.evaluate.score_page import LABELS, LARGE, SHORT, SMALL, Case
 from crispnet.files import check_destination, whole_file, write_whole
 
 WORST = 12  # pictures of a folder that a page shows
-SHORT = {
-    "delta_e": "ΔE76", "delta_e_median": "median", "delta_e_p95": "95 % below", "below_jnd": "below 2.3",
-    "delta_e_2000": "ΔE2000", "low_pass_delta_e": "low-pass", "psnr": "PSNR/dB", "ssim": "SSIM",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -241,11 +237,16 @@ def _of_patch(patch: Patch) -> tuple[str, ...]:
 
 def _folder_table(cases: Sequence[Case]) -> str:
     means = score_page.summary(cases)
-    rows = [(case.name, *(score_page.shown(case.score.figures[name], name) for name in SHORT)) for case in cases]
-    mean = ("mean", *(score_page.shown(means[name].mean, name) for name in SHORT))
-    ends = zip(*((score_page.shown(end, name) for end in means[name][1:]) for name in SHORT), strict=True)
-    sure = [(label, *end) for label, end in zip(("95 % from", "to"), ends, strict=True)] if len(cases) > 1 else []
-    return _laid_out([("", *SHORT.values()), mean, *sure, *rows])
+    rows = [
+        ("mean", *(score_page.shown(means[name].mean, name) for name in SHORT)),
+        *((case.name, *(score_page.shown(case.score.figures[name], name) for name in SHORT)) for case in cases),
+    ]
+    if len(cases) > 1:  # a single picture says nothing of others
+        rows[1:1] = [
+            (label, *(score_page.shown(getattr(means[name], end), name) for name in SHORT))
+            for label, end in (("95 % from", "low"), ("to", "high"))
+        ]
+    return _laid_out([("", *SHORT.values()), *rows])
 
 
 def _laid_out(rows: Sequence[Sequence[str]]) -> str:

@@ -135,7 +135,7 @@ def _spread(differences: np.ndarray, name: str) -> dict[str, float]:
 
 
 def _by_hue(seen: _Seen) -> list[Group]:
-    a, b = seen.theirs[:, 1], seen.theirs[:, 2]
+    a, b = np.nan_to_num(seen.theirs[:, 1:]).T
     width = 360 / len(HUES)
     sector = ((np.degrees(np.arctan2(b, a)) + width / 2) % 360 // width).astype(int) % len(HUES)
     sector[np.hypot(a, b) < LEAST_CHROMA] = len(HUES)

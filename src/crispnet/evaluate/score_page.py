@@ -22,6 +22,10 @@ LABELS = {
     "delta_e_2000_median": "ΔE2000 median", "delta_e_2000_p95": "ΔE2000 95 % below",
     "low_pass_delta_e": "low-pass ΔE76", "psnr": "PSNR/dB", "ssim": "SSIM",
 }  # fmt: skip
+SHORT = {
+    "delta_e": "ΔE76", "delta_e_median": "median", "delta_e_p95": "95 % below", "below_jnd": f"below {JND}",
+    "delta_e_2000": "ΔE2000", "low_pass_delta_e": "low-pass", "psnr": "PSNR/dB", "ssim": "SSIM",
+}  # fmt: skip
 FORMS = {"below_jnd": ".1%", "ssim": ".4f"}
 GROUP_HEAD = ("share", "ΔE76", "median", "95 % below", f"below {JND}", "ΔE2000", "lightness", "chroma", "hue")
 LEAST_SHARE = 0.005  # of a picture that a hue has, to count in the mean over many pictures
@@ -133,7 +137,7 @@ def folder_page(title: str, cases: Sequence[Case], *, refused: Mapping[str, str]
         pictures([_bar()]),
         *(part for case in cases if case.shown for part in _worst(case)),
         heading("All pictures, the worst first"),
-        table(["", *(LABELS[name] for name in FIGURES)], [[case.name, *_figures(case)] for case in cases]),
+        table(["", *SHORT.values()], [[case.name, *_figures(case)] for case in cases]),
         *(part for case in cases for part in _chart(case)),
     ]
     if refused:
@@ -172,7 +176,7 @@ def shown(figure: float, name: str) -> str:
 
 
 def _figures(case: Case) -> list[str]:
-    return [shown(case.score.figures[name], name) for name in FIGURES]
+    return [shown(case.score.figures[name], name) for name in SHORT]
 
 
 def _mean_row(label: str, name: str, found: Interval) -> list[str]:
