@@ -193,6 +193,33 @@ def export(
         exporting.export_run(wish, as_json=json)
 
 
+def lut(
+    look: Annotated[str, typer.Argument(metavar="LOOK", help="A look's name, or a look file.", show_default=False)],
+    raws: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RAW...", help="Raw files like those it is for, and folders of them.", show_default=False
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="The table: .cube, or .png for a HaldCLUT.")
+    ],
+    size: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Nodes along each axis; else 33, or 64 for a HaldCLUT.", show_default=False),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a table that exists.")] = False,
+    json: Json = False,
+) -> None:
+    """Make a table of what a look does to every scene alike, for other programs, and say how much that is."""
+    with refusals():
+        from crispnet.app import tabulating
+
+        failed = tabulating.tabulate_look(tabulating.Wish(look, tuple(raws), output, size, overwrite), as_json=json)
+    if failed:
+        raise typer.Exit(SOME_FAILED)
+
+
 def study(
     photographs: Annotated[
         list[Path],
@@ -250,4 +277,4 @@ def figures(
         picturing.draw_figures(results, profile.value, output, as_json=json)
 
 
-COMMANDS = (train, recipes, evaluate, study, tables, figures, export)
+COMMANDS = (train, recipes, evaluate, study, tables, figures, export, lut)
