@@ -82,7 +82,7 @@ def test_a_look_becomes_a_hald(crispnet, raws):
 
 
 def test_a_look_that_does_nothing_is_said_to(crispnet, raws):
-    result = crispnet("lut", "same", *raws, "-o", "same.cube", "--size", "5")
+    result = crispnet("lut", "same", *raws[:2], "-o", "same.cube", "--size", "5")
     assert (result.exit_code, "hardly differs from plain" in result.stderr) == (0, True), result.output
     told = crispnet("lut", "same", raws[0], "-o", "same.cube", "--size", "5", "--overwrite", "--json").stdout
     assert json.loads(told)["explained"] is None
