@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from crispnet.app import laboratory
+from crispnet.app import colours, laboratory
 from crispnet.app.refusing import SOME_FAILED, complain, refusals
 from crispnet.errors import CrispnetError
 from crispnet.look import DEFAULT
@@ -100,6 +100,12 @@ Raws = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object per line.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace pictures that exist. Raws are never touched.")]
+MatchPreview = Annotated[
+    bool, typer.Option("--match-preview", help="Take the colours of the camera's own picture, beside or in the raw.")
+]
+WhiteBalance = Annotated[
+    str, typer.Option(metavar="as-shot|KELVIN|R,G,B", callback=_white_balance, help="The light to make neutral.")
+]
 
 
 @app.command()
@@ -226,6 +232,6 @@ def looks(
             typer.echo(f"{card['name']:<12}{card['summary']}")
 
 
-for _command in laboratory.COMMANDS:
+for _command in (*colours.COMMANDS, *laboratory.COMMANDS):
     app.command()(_command)
 app.add_typer(laboratory.data, name="data")

@@ -176,33 +176,6 @@ def evaluate(
         evaluating.evaluate(wish, as_json=json)
 
 
-def score(
-    result: Annotated[Path, typer.Argument(help="A picture, or a folder of pictures.", show_default=False)],
-    reference: Annotated[
-        Path, typer.Argument(help="What it should look like; of a folder, by the same names.", show_default=False)
-    ],
-    align: Annotated[
-        bool, typer.Option("--align", help="Lay them over each other first; else pairs that are shifted are refused.")
-    ] = False,
-    html: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write a page with pictures, map and tables.")
-    ] = None,
-    drawing: Annotated[
-        Path | None, typer.Option("--map", metavar="FILE.png", help="Write the map of the differences of two pictures.")
-    ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a page or a map that exists.")] = False,
-    json: Json = False,
-) -> None:
-    """Say how far pictures are from others: ΔE76, ΔE2000, per hue and lightness, per patch of a ColorChecker."""
-    with refusals():
-        from crispnet.app import scoring
-
-        wish = scoring.Wish(result, reference, align, html, drawing, overwrite)
-        complete = scoring.score_and_say(wish, as_json=json)
-    if not complete:
-        raise typer.Exit(SOME_FAILED)
-
-
 def export(
     run: Annotated[Path, typer.Argument(help="The folder of a run.", show_default=False)],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="LOOK.onnx", help="The look file.")],
@@ -277,4 +250,4 @@ def figures(
         picturing.draw_figures(results, profile.value, output, as_json=json)
 
 
-COMMANDS = (train, recipes, evaluate, score, study, tables, figures, export)
+COMMANDS = (train, recipes, evaluate, study, tables, figures, export)

@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from crispnet.data.frames import Frame
-from crispnet.raw.bayer import PLANE_SITES, area_average
+from crispnet.raw.bayer import PLANE_SITES, area_average, area_shares
 
 MOST_BYTES = 1 << 30
 View = tuple[np.ndarray, np.ndarray]  # packed (4, h, w) float16, target (3, 2h, 2w) float16 in [0, 1]
@@ -37,11 +37,7 @@ def _shares(samples: int, count: int, site: int) -> np.ndarray:
     A sample covers the two photosites around its own, the first or second (``site`` 0 or 1) of a cell: a quarter of a
     cell before or behind where the cell lies. The outermost ones cover what is left of the frame.
     """
-    edges = np.linspace(0, samples, count + 1) + (0.25 if site == 0 else -0.25)
-    ends = np.arange(samples + 1.0)
-    ends[0], ends[-1] = -1, samples + 1
-    covered = np.minimum(edges[1:, None], ends[1:]) - np.maximum(edges[:-1, None], ends[:-1])
-    return (covered.clip(0) * (count / samples)).astype(np.float32)
+    return area_shares(samples, count, shift=0.25 if site == 0 else -0.25)
 
 
 class Views:
