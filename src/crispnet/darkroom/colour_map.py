@@ -16,7 +16,7 @@ import numpy as np
 from crispnet.darkroom.levels import LUMA
 from crispnet.strips import for_each, strips
 
-ROWS = 4  # of a strip
+ROWS = 16  # of a strip
 TERMS = 4
 
 

@@ -88,7 +88,7 @@ def fit_map(ours: np.ndarray, theirs: np.ndarray, weights: np.ndarray, *, local:
     """
     shape = (*(max(2, round(VERTICES * side / max(ours.shape[:2]))) for side in ours.shape[:2]), LIGHTNESSES)
     bins, wanted, trust = _bins(ours, shape), theirs, weights
-    for place_by_place in (False, local, local):
+    for place_by_place in (False, local):
         moments = _moments(ours, wanted, trust, bins, shape)
         whole, typical = _by_lightness(moments.sum(axis=(0, 1)))
         grid = _by_place(moments, whole, typical) if place_by_place else np.broadcast_to(whole, (*shape, TERMS, 3))
