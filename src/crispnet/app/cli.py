@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from crispnet.app import laboratory
+from crispnet.app import laboratory, material
 from crispnet.app.refusing import SOME_FAILED, complain, refusals
 from crispnet.errors import CrispnetError
 from crispnet.look import DEFAULT
@@ -228,4 +228,4 @@ def looks(
 
 for _command in laboratory.COMMANDS:
     app.command()(_command)
-app.add_typer(laboratory.data, name="data")
+app.add_typer(material.data, name="data")
