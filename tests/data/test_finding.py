@@ -27,7 +27,7 @@ def raw(path: Path) -> Path:
 def found(finder: Finder, path: Path, top: Path) -> list[str]:
     candidates = list(finder.candidates(path))
     assert [each.source for each in candidates] == [SIDECAR] * (len(candidates) - 1) + [EMBEDDED]
-    return [each.path.relative_to(top.absolute()).as_posix() for each in candidates if each.path]
+    return [each.path.absolute().relative_to(top).as_posix() for each in candidates if each.path]
 
 
 def test_pictures_of_its_name_are_found_whatever_the_case(tmp_path):
@@ -46,6 +46,16 @@ def test_the_nearest_is_the_likeliest(tmp_path):
     names = found(Finder([tmp_path]), raw(tmp_path / "day1/raw/a.nef"), tmp_path)
     assert names == ["day1/raw/a.jpg", "day1/a.jpg", "day1/raw/small/a.jpg", "day1/jpeg/a.jpg"]
     assert len(names) == MOST
+
+
+def test_pictures_are_called_as_the_user_calls_them(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    picture(Path("card/a.jpg"))
+    path = raw(Path("card/a.nef"))
+    for named in (Path("card"), tmp_path / "card", path):
+        first = next(iter(Finder([named]).candidates(path)))
+        assert first.path == (tmp_path / "card/a.jpg" if named.is_absolute() else Path("card/a.jpg"))
+    assert len(list(Finder([Path("card"), tmp_path / "card"]).candidates(path))) == 2
 
 
 def test_folders_beside_that_of_the_raw_are_looked_into(tmp_path):

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 
 from PIL import Image
@@ -67,7 +67,7 @@ class Finder:
     def __init__(self, folders: Iterable[Path], *, passed_over: Iterable[Path] = ()) -> None:
         self.folders = [folder for folder in folders if folder.is_dir()]
         self.passed_over = [folder.absolute() for folder in passed_over]
-        self._named = self._by_name(path for folder in self.folders for path in _sorted(folder.rglob("*")))
+        self._named = self._by_name(path for folder in self.folders for path in sorted(folder.rglob("*")))
         self._listed: dict[Path, dict[str, list[Path]]] = {}
 
     def without_raw(self, raws: Iterable[Path]) -> list[Path]:
@@ -84,11 +84,11 @@ class Finder:
         yield Candidate(None, EMBEDDED, partial(camera_picture, raw))
 
     def _files(self, raw: Path) -> list[Path]:
-        name, folder = raw.stem.casefold(), raw.absolute().parent
-        found = dict.fromkeys(path.absolute() for path in self._named.get(name, ()))
-        for near in (folder, *self._folders_in(folder), *self._folders_in(folder.parent)):
-            found |= dict.fromkeys(self._names_in(near).get(name, ()))
-        return sorted(found, key=lambda path: (_steps(folder, path.parent), str(path)))
+        name, folder = raw.stem.casefold(), raw.parent
+        near = (folder, *self._folders_in(folder), *self._folders_in(folder.absolute().parent))
+        paths = [*self._named.get(name, ()), *(path for each in near for path in self._names_in(each).get(name, ()))]
+        found = {path.absolute(): path for path in reversed(paths)}  # called as the user does, where it is the user's
+        return [found[path] for path in sorted(found, key=lambda path: (_steps(raw, path), str(path)))]
 
     def _names_in(self, folder: Path) -> dict[str, list[Path]]:
         if folder not in self._listed:
@@ -109,19 +109,16 @@ class Finder:
 
 def _entries(folder: Path) -> list[Path]:
     try:
-        return _sorted(folder.iterdir())
+        return sorted(folder.iterdir())
     except OSError:  # not ours to look into
         return []
 
 
-def _sorted(paths: Iterator[Path]) -> list[Path]:
-    return sorted(paths)
-
-
-def _steps(folder: Path, other: Path) -> int:
-    """Count the steps from one folder to another: up to what they share, and down again."""
-    shared = sum(1 for one, two in zip(folder.parts, other.parts, strict=False) if one == two)
-    return len(folder.parts) + len(other.parts) - 2 * shared
+def _steps(raw: Path, picture: Path) -> int:
+    """Count the steps from the folder of a raw to that of a picture: up to what they share, and down again."""
+    one, other = raw.absolute().parent.parts, picture.absolute().parent.parts
+    shared = sum(1 for _ in takewhile(lambda parts: parts[0] == parts[1], zip(one, other, strict=False)))
+    return len(one) + len(other) - 2 * shared
 
 
 def by_editor(software: str) -> bool:

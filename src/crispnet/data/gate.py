@@ -84,7 +84,7 @@ class Gate:
 
     Attributes:
         seen: digests of the raws that came.
-        taken: pictures that belong to a raw already.
+        taken: pictures that belong to a raw already, by their absolute paths.
     """
 
     seen: dict[bytes, Path] = field(default_factory=dict)
@@ -114,7 +114,7 @@ class Gate:
                 refused.append(Refused(candidate, str(error), None if picture is None else picture.pixels))
                 continue
             if candidate.path:
-                self.taken[candidate.path] = path
+                self.taken[candidate.path.absolute()] = path
             return Verdict(path, "", raw, proof, candidate, picture, found, tuple(refused))
         return Verdict(path, _joined(refused), raw, proof, refused=tuple(refused))
 
@@ -125,7 +125,7 @@ class Gate:
         return None if (first := self.seen.setdefault(digest, path)) == path else first
 
     def _refuse_taken(self, candidate: Candidate) -> None:
-        owner = self.taken.get(candidate.path) if candidate.path else None
+        owner = self.taken.get(candidate.path.absolute()) if candidate.path else None
         if owner:
             raise ForeignPicture(f"It belongs to {owner} already. Each shot was needed once. {TAKE_AWAY}")
 
