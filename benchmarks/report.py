@@ -136,6 +136,29 @@ def _plain(result: Result) -> str:
     ])  # fmt: skip
 
 
+def _match(result: Result) -> str:
+    def row(photograph: Result, size: str) -> tuple[str, ...]:
+        left = (figures.get(size) for figures in photograph["delta_e_76"].values())
+        return f"{photograph['raw']}, {size.replace('x', ' × ')}", *map(_shown, left)
+
+    photographs = result["photographs"]
+    names = list(photographs[0]["delta_e_76"])
+    rows = [row(each, size) for each in photographs for size in each["delta_e_76"][names[0]]]
+    costs = [
+        (each["raw"], each["fitted_to"], *(f"{each['seconds'][name]:.2f}" for name in ("without", "with", "more")))
+        for each in photographs
+    ]
+    return "\n".join([
+        "## Matching the camera's own picture\n",
+        "Mean ΔE76 to the camera's picture, both averaged over so many equal parts. `--match-preview` fits the look's",
+        "colours to that picture; RawTherapee fits a tone curve to the embedded one by default, darktable neither.",
+        "Side by side in a [sheet](sheets/match.jpg).\n",
+        table(["raw, parts", *names], rows),
+        f"Seconds to develop, in one process, without and with matching; medians of {result['rounds']}, in turn:\n",
+        table(["raw", "picture", "without", "with", "more"], costs),
+    ])  # fmt: skip
+
+
 def _shading(result: Result) -> str:
     def row(patch: Result) -> tuple[str, ...]:
         before, after = patch["before"], patch["after"]
@@ -176,6 +199,7 @@ SECTIONS = {
     "develop": _develop,
     "demosaic": _demosaic,
     "plain": _plain,
+    "match": _match,
     "shading": _shading,
     "difficulty": _difficulty,
 }

@@ -34,13 +34,22 @@ LONGER_FOR_A_REASON = {
 }
 BOOLEANS_FOR_A_REASON = {"_require": "a condition is all it is about", "from_body": "called in one place, by `parse`"}
 SURFACE = {
-    *("CrispnetError", "LookError", "NoCameraPicture", "OutputError", "RawError", "UnreadableRaw", "UnsupportedRaw"),
+    *(
+        "CrispnetError",
+        "ForeignPicture",
+        "LookError",
+        "NoCameraPicture",
+        "OutputError",
+        "RawError",
+        "UnreadableRaw",
+        "UnsupportedRaw",
+    ),
     *("Photo", "RawImage", "__version__", "develop", "load_look", "open_raw"),
 }
-# Names that LibRaw and the standards give (tags of TIFF, EXIF and DNG), and two titles.
+# Names that libraries, the standards (tags of TIFF, EXIF and DNG) and makers give, and two titles.
 FOREIGN_COLOR = (
     r"color_desc|num_colors|ColorMatrix\d?|ColorSpace|PreviewColorSpace|InterColorProfile|CFAPlaneColor"
-    r"|Color Space|Color Rendition"
+    r"|Color Space|Color Rendition|ColorChecker|(?:out)?colorspace"
 )
 HEAVY = {"numpy", "rawpy", "PIL", "tifffile", "imagecodecs", "torch", "torchvision", "openvino"}
 

@@ -63,5 +63,5 @@ def test_every_result_says_where_it_comes_from(path):
     assert all(result["machine"].get(fact) for fact in ("cpu", "cores", "memory_gb", "os"))
 
 
-def test_there_are_five_results():
-    assert [path.stem for path in RESULTS] == ["demosaic", "develop", "difficulty", "plain", "shading"]
+def test_there_are_six_results():
+    assert [path.stem for path in RESULTS] == ["demosaic", "develop", "difficulty", "match", "plain", "shading"]

@@ -6,6 +6,7 @@
     │   └── UnsupportedRaw       a healthy file of a kind that cannot be developed
     ├── NoCameraPicture          there is no picture of the camera's own, or none that can be read
     ├── ForeignPicture           a picture that is not the camera's of this raw, or not as the camera wrote it
+    ├── PictureError             a picture that cannot be read, or compared with another
     ├── LookError                a look that does not exist or cannot be used
     ├── DataError                photographs, pairs or a manifest that nothing can be learned from
     ├── RunError                 a training run, a recipe or a checkpoint that cannot be used
@@ -38,6 +39,10 @@ class NoCameraPicture(CrispnetError):
 
 class ForeignPicture(CrispnetError):
     """The picture is not the camera's of this raw, or not as the camera wrote it."""
+
+
+class PictureError(CrispnetError):
+    """A picture that cannot be read, or that cannot be compared with another."""
 
 
 class LookError(CrispnetError):

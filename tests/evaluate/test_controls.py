@@ -7,8 +7,9 @@ import pytest
 from crispnet.colour import delta_e_76, encode_srgb, srgb_to_lab
 from crispnet.data.frames import Frame
 from crispnet.evaluate.controls import Curve, Lut, MatrixCurve, difficulty, oracle_delta_e
-from crispnet.evaluate.lattice import NormalEquations, interpolate
+from crispnet.evaluate.lattice import NormalEquations
 from crispnet.evaluate.samples import sample, sample_blocks, shrink
+from crispnet.look.trilinear import interpolate
 
 MATRIX = np.array([[1.5, -0.35, -0.15], [-0.2, 1.4, -0.2], [0.02, -0.4, 1.38]])
 BALANCE = np.array([2.0, 1.0, 1.5, 1.0], np.float32)

@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from crispnet.app import laboratory, material
+from crispnet.app import colours, laboratory, material
 from crispnet.app.refusing import SOME_FAILED, complain, refusals
 from crispnet.errors import CrispnetError
 from crispnet.look import DEFAULT
@@ -100,6 +100,13 @@ Raws = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object per line.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace pictures that exist. Raws are never touched.")]
+MatchPreview = Annotated[
+    bool,
+    typer.Option("--match-preview", help="Take the colours of the camera's own picture, beside the raw or in it."),
+]
+WhiteBalance = Annotated[
+    str, typer.Option(metavar="as-shot|KELVIN|R,G,B", callback=_white_balance, help="The light to make neutral.")
+]
 
 
 @app.command()
@@ -111,14 +118,8 @@ def develop(
     look: Annotated[
         str, typer.Option(metavar="NAME|FILE", help="A look that `crispnet looks` lists, or a look file.")
     ] = DEFAULT,
-    match_preview: Annotated[
-        bool,
-        typer.Option("--match-preview", help="Take the colours of the camera's own picture, beside the raw or in it."),
-    ] = False,
-    white_balance: Annotated[
-        str,
-        typer.Option(metavar="as-shot|KELVIN|R,G,B", callback=_white_balance, help="The light to make neutral."),
-    ] = "as-shot",
+    match_preview: MatchPreview = False,
+    white_balance: WhiteBalance = "as-shot",
     exposure: Annotated[float, typer.Option(metavar="EV", min=-5, max=5, help="Brighter or darker, in stops.")] = 0.0,
     format: Annotated[  # noqa: A002 - the word a photographer would use
         Format | None, typer.Option(help="Kind of picture; else what OUTPUT ends in, else jpeg.", show_default=False)
@@ -137,9 +138,7 @@ def develop(
 ) -> None:
     """Develop raw files into pictures."""
     if match_preview and (exposure or white_balance != "as-shot"):
-        raise typer.BadParameter(
-            "--match-preview takes light and brightness from the camera's picture; leave them out."
-        )
+        raise typer.BadParameter("with --match-preview the camera's picture says how light it is; leave them out.")
     from crispnet.app import batch
     from crispnet.darkroom.exiftool import installed
     from crispnet.darkroom.formats import usual_ending
@@ -226,6 +225,6 @@ def looks(
             typer.echo(f"{card['name']:<12}{card['summary']}")
 
 
-for _command in laboratory.COMMANDS:
+for _command in (*colours.COMMANDS, *laboratory.COMMANDS):
     app.command()(_command)
 app.add_typer(material.data, name="data")

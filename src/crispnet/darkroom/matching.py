@@ -3,81 +3,33 @@
     ours, theirs (shrunk) → register → moments ─┬─ of the whole frame ──→ one affine map, then one for each lightness
                                                 └─ of each vertex ─────→ an affine map, drawn towards those
 
-The map is a bilateral grid: at vertices (down, across, lightness) stand affine maps of R, G, B, and a pixel's own is
-interpolated between those around it. Beside a strong edge lie pixels of two lightnesses, so neither takes
-part in the map of the other and there are no halos. Each vertex is fitted by itself, in closed form, to the pixels
-about it, and to others of its lightness in the whole frame, as the map of the whole frame renders them: so colours
-that are not met there, and places of which the picture says nothing, follow the whole frame.
+Each vertex of the map (``darkroom.colour_map``) is fitted by itself, in closed form, to the pixels about it, and to
+others of its lightness in the whole frame, as the map of the whole frame renders them: so colours that are not met
+there, and places of which the picture says nothing, follow the whole frame.
 
-Notation: **terms** of a pixel are (1, R, G, B), sRGB-encoded; a vertex holds (4, 3), terms → colours. **Moments** are
-weighted sums over pixels of terms x terms and terms x wanted colours, (..., 4, 7).
+Notation: that of ``darkroom.colour_map``. **Moments** are weighted sums over pixels of terms x terms and terms x wanted
+colours, (..., 4, 7).
 """
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
 from crispnet.colour import delta_e_76, srgb_to_lab
+from crispnet.darkroom.colour_map import TERMS, ColourMap, between_levels
 from crispnet.darkroom.levels import LUMA, pitch_for, shrunk
 from crispnet.darkroom.registration import Registration, register
 from crispnet.errors import ForeignPicture
-from crispnet.strips import for_each, strips
 
 LONGEST = 640  # pixels along the longer side at which the map is fitted
-VERTICES, LIGHTNESSES = 28, 10  # along the longer side; from black to white
+VERTICES, LIGHTNESSES = 48, 10  # along the longer side; from black to white
 DRAWN, LEVEL_DRAWN = 0.05, 0.01  # weight of the frame's map at a vertex; of the one map for all at each lightness
 RIDGE = 1e-4  # weight of the identity
 TOLERANCE, FAR = 0.04, 0.12  # by how much a pixel may differ before it counts half: from its place, from all places
 TINY = 1e-9  # of a pixel
 BLACK, WHITE = 1.5 / 255, 253.5 / 255  # codes of a picture beyond which it may have been clipped
 UNEXPLAINED = 4.0  # ΔE76 that no map of an unedited picture leaves
-ROWS = 4  # of a strip
-TERMS = 4
 UNTOUCHED = np.eye(TERMS, 3, -1)
-
-
-@dataclass(frozen=True, eq=False)
-class ColourMap:
-    """A map of colours that changes smoothly with the place in the frame and with lightness.
-
-    Attributes:
-        grid: (down, across, lightness, 4, 3) float32, from terms to colours; the outer vertices lie on the frame's
-            edges, and half a step beyond black and white.
-    """
-
-    grid: np.ndarray
-
-    def apply(
-        self, pixels: np.ndarray, guide: np.ndarray | None = None, *, out: np.ndarray | None = None
-    ) -> np.ndarray:
-        """Map the colours of a whole picture (h, w, 3) of any size.
-
-        Args:
-            pixels: float32 sRGB, upright, nominally in [0, 1]; nothing is clipped.
-            guide: (h, w) lightness in [0, 1] to tell edges by; the pixels' own by default.
-            out: where to write, (h, w, 3) float32; may be ``pixels``.
-        """
-        out = np.empty(pixels.shape, np.float32) if out is None else out
-        across = _Cells.of(pixels.shape[1], self.grid.shape[1])
-        down = _Cells.of(pixels.shape[0], self.grid.shape[0])
-
-        def fill(rows: slice) -> None:
-            own = np.ascontiguousarray(pixels[rows].transpose(2, 0, 1), np.float32)[:, :, across.members]
-            light = np.einsum("c,c...->...", LUMA, own) if guide is None else guide[rows][:, across.members]
-            mapped = _mapped(own, light, self._lines(down, rows), across.progress)
-            for cell, columns in enumerate(across.slices):
-                out[rows, columns] = mapped[:, cell, :, : columns.stop - columns.start].swapaxes(1, 2)
-
-        for_each(strips(pixels.shape[0], ROWS), fill)
-        return out
-
-    def _lines(self, down: "_Cells", rows: slice) -> np.ndarray:
-        """Interpolate the grid to rows: (rows, cells, 12, 2 x lightnesses), left and right side of each cell."""
-        above, progress = down.cells[rows], down.progress_of_all[rows, None, None, None, None]
-        lines = self.grid[above] * (1 - progress) + self.grid[above + 1] * progress
-        sides = np.stack([lines[:, :-1], lines[:, 1:]], axis=2)
-        return sides.reshape(*sides.shape[:2], -1, TERMS * 3).swapaxes(2, 3)
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,7 +117,7 @@ def _bins(pixels: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Number the places half a vertex apart, (h, w): the one nearest to each pixel."""
     height, width = pixels.shape[:2]
     down, across = ((np.arange(length) + 0.5) / length for length in (height, width))
-    along = (down * (shape[0] - 1), across * (shape[1] - 1), _between_levels(pixels @ LUMA, shape[2]))
+    along = (down * (shape[0] - 1), across * (shape[1] - 1), between_levels(pixels @ LUMA, shape[2]))
     half = [np.rint(2 * at).astype(np.intp) for at in along]
     return ((half[0][:, None] * (2 * shape[1] - 1)) + half[1]) * (2 * shape[2] - 1) + half[2]
 
@@ -177,25 +129,26 @@ def _moments(
     fine = tuple(2 * count - 1 for count in shape)
     places, believed = bins.ravel(), trust.ravel().astype(np.float64)  # of one colour, float32 would leave just errors
     columns = [np.ones_like(believed), *pixels.reshape(-1, 3).T, *wanted.reshape(-1, 3).T]
-    sums = np.empty((TERMS, len(columns), *fine))
+    products = [(i, j) for i in range(TERMS) for j in range(i, len(columns))]
+    sums = np.empty((len(products), *fine))
     for i in range(TERMS):
         weighted = believed * columns[i]
-        for j in range(i, len(columns)):
-            sums[i, j] = np.bincount(places, weighted * columns[j], sums[i, j].size).reshape(fine)
-            if j < TERMS:
-                sums[j, i] = sums[i, j]
-    sums = sums.transpose(2, 3, 4, 0, 1)
-    for axis in range(3):
-        sums = _at_vertices(sums.swapaxes(0, axis)).swapaxes(0, axis)
-    return sums
+        for place, (_, j) in enumerate(products):
+            if products[place][0] == i:
+                sums[place] = np.bincount(places, weighted * columns[j], sums[place].size).reshape(fine)
+    for axis in (1, 2, 3):
+        sums = _at_vertices(sums, axis)
+    twice = [[products.index((min(i, j), max(i, j))) for j in range(len(columns))] for i in range(TERMS)]
+    return sums.transpose(1, 2, 3, 0)[..., twice]
 
 
-def _at_vertices(halves: np.ndarray) -> np.ndarray:
-    """Give every second place along the first axis half of what its neighbours have."""
-    sums = halves[::2].copy()
-    between = halves[1::2] / 2
-    sums[:-1] += between
-    sums[1:] += between
+def _at_vertices(halves: np.ndarray, axis: int) -> np.ndarray:
+    """Give every second place along an axis half of what its neighbours have."""
+    along = (slice(None),) * axis
+    sums = halves[*along, ::2].copy()
+    between = halves[*along, 1::2] / 2
+    sums[*along, :-1] += between
+    sums[*along, 1:] += between
     return sums
 
 
@@ -215,72 +168,3 @@ def _by_place(moments: np.ndarray, whole: np.ndarray, typical: np.ndarray) -> np
     """Fit a map at each vertex, drawn to the whole frame's at its lightness."""
     drawn = (DRAWN * moments[..., 0, 0].mean() + TINY) * typical
     return np.linalg.solve(moments[..., :TERMS] + drawn, moments[..., TERMS:] + drawn @ whole)
-
-
-@dataclass(frozen=True, eq=False)
-class _Cells:
-    """How the pixels of an axis lie between the vertices.
-
-    Attributes:
-        cells: (n,) the cell of each pixel.
-        progress_of_all: (n,) how far it is from one vertex to the next, 0 to 1.
-        slices: the pixels of each cell.
-        members: (cells, most), these, and as many more from the next cell as make all equally long.
-        progress: (cells, most), likewise.
-    """
-
-    cells: np.ndarray
-    progress_of_all: np.ndarray
-    slices: list[slice]
-    members: np.ndarray
-    progress: np.ndarray
-
-    @classmethod
-    def of(cls, length: int, vertices: int) -> "_Cells":
-        at = (np.arange(length) + 0.5) / length * (vertices - 1)
-        cells = at.astype(np.intp)
-        edges = np.searchsorted(cells, np.arange(vertices))
-        members = np.minimum(edges[:-1, None] + np.arange(np.diff(edges).max()), length - 1)
-        progress = (at[members] - np.arange(vertices - 1)[:, None]).astype(np.float32)
-        slices = [slice(*pair) for pair in pairwise(edges.tolist())]
-        return cls(cells, (at - cells).astype(np.float32), slices, members, progress)
-
-
-def _between_levels(light: np.ndarray, levels: int) -> np.ndarray:
-    """Find where a lightness lies among the levels, the outermost of which are half a step beyond black and white."""
-    return np.clip(light, 0, 1) * np.float32(levels - 2) + np.float32(0.5)
-
-
-def _bells(at: np.ndarray, levels: int) -> np.ndarray:
-    """Weigh the levels, along the last axis but one, by quadratic B-splines: their sum is 1 and has no kinks."""
-    away = np.abs(at - np.arange(levels, dtype=np.float32)[:, None])
-    peak = np.maximum(np.float32(0.5) - away, 0)
-    np.subtract(np.float32(1.5), away, out=away)
-    np.maximum(away, 0, out=away)
-    np.square(away, out=away)
-    np.square(peak, out=peak)
-    peak *= 3
-    away -= peak
-    away *= np.float32(0.5)
-    return away
-
-
-def _mapped(own: np.ndarray, light: np.ndarray, lines: np.ndarray, progress: np.ndarray) -> np.ndarray:
-    """Map the pixels of a strip, (3, rows, cells, n), to (rows, cells, 3, n).
-
-    All vertices of the two sides of a cell take part, most of them with a weight of 0: one small product of matrices
-    is faster than to look up a dozen maps for every pixel.
-    """
-    rows, cells, _, count = lines.shape
-    levels = count // 2
-    bells = _bells(_between_levels(light, levels)[:, :, None], levels)
-    sides = np.empty((rows, cells, 2, *bells.shape[2:]), np.float32)
-    np.multiply(bells, progress[:, None], out=sides[:, :, 1])
-    np.subtract(bells, sides[:, :, 1], out=sides[:, :, 0])
-    maps = lines @ sides.reshape(rows, cells, count, -1)
-    mapped = maps[:, :, :3]
-    for term, colour in enumerate(own, 1):
-        part = maps[:, :, 3 * term : 3 * term + 3]
-        part *= colour[:, :, None]
-        mapped += part
-    return mapped

@@ -112,12 +112,12 @@ def _png(picture: np.ndarray, description: Directory) -> list[Part]:
     # Measured: no larger than Pillow's default and ten times as fast; photographs have few repeats to look for.
     average, runs = imagecodecs.PNG.FILTER.AVG, imagecodecs.PNG.STRATEGY.RLE
     encoded = imagecodecs.png_encode(picture, level=1, filter=average, strategy=runs)
-    colour = _chunk(b"iCCP", b"sRGB\0\0" + zlib.compress(srgb_profile()))
+    colour = png_chunk(b"iCCP", b"sRGB\0\0" + zlib.compress(srgb_profile()))
     header = 8 + 25  # the signature and IHDR, behind which iCCP has to stand
-    return [encoded[:header], colour, _chunk(b"eXIf", b"".join(lay_out(description))), memoryview(encoded)[header:]]
+    return [encoded[:header], colour, png_chunk(b"eXIf", b"".join(lay_out(description))), memoryview(encoded)[header:]]
 
 
-def _chunk(name: bytes, content: bytes) -> bytes:
+def png_chunk(name: bytes, content: bytes) -> bytes:
     """Frame a PNG chunk: length, name, content, CRC of the latter two."""
     return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
 

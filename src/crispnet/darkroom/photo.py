@@ -1,6 +1,6 @@
 """A photograph from a raw file: the scene once, windows one after another, joined."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,18 +9,15 @@ from crispnet.darkroom.exiftool import ExifTool
 from crispnet.darkroom.lens import straighten
 from crispnet.darkroom.output import save
 from crispnet.darkroom.preview import Preview, match_own_picture
-from crispnet.darkroom.quantise import QUANTISED, quantise, quantise_into
-from crispnet.darkroom.tiling import windows, with_halo
+from crispnet.darkroom.quantise import quantise
+from crispnet.darkroom.rendering import MAX_MEMORY, in_cells, render
 from crispnet.look import DEFAULT
 from crispnet.look.contract import Look, Metadata
 from crispnet.look.shelf import load_look
-from crispnet.raw.bayer import pack_linear, red_offset, thumbnail
+from crispnet.raw.bayer import pack_linear, thumbnail
 from crispnet.raw.image import Box, RawImage
 from crispnet.raw.opcodes import WarpRectilinear
 from crispnet.raw.reader import open_raw
-
-MAX_MEMORY = 2 << 30  # bytes
-LEAST_CELLS = 1 << 16  # packed pixels of the smallest window worth rendering
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,45 +105,10 @@ def develop(
     bent = any(isinstance(opcode, WarpRectilinear) for opcode in raw.opcodes)
     region = Box(0, 0, *raw.mosaic.shape) if bent else raw.crop
     later = bent or match_preview  # these change pixels that are not rounded yet
-    pixels = _render(packed, look, scene, _in_cells(region, raw.cfa), depth=None if later else depth, budget=max_memory)
+    pixels = render(packed, look, scene, in_cells(region, raw.cfa), depth=None if later else depth, budget=max_memory)
     if bent:
         pixels = straighten(pixels, raw.opcodes)[raw.crop.rows, raw.crop.columns]
     preview = match_own_picture(pixels, raw) if match_preview else None
     if later and depth is not None:
         pixels = quantise(pixels, depth=depth)
     return Photo(pixels, raw, f"{look.name} {look.version}", preview)
-
-
-def _in_cells(region: Box, cfa: str) -> Box:
-    """Move a region of the mosaic to where its photosites lie once the frame begins with red."""
-    top, left = red_offset(cfa)
-    return replace(region, top=region.top + top, left=region.left + left)
-
-
-def _render(
-    packed: np.ndarray, look: Look, scene: object, region: Box, *, depth: int | None, budget: int
-) -> np.ndarray:
-    """Render the ``region`` (in photosites of the packed frame) window by window."""
-    pixels = np.empty((region.height, region.width, 3), QUANTISED[depth])
-    free = budget - 2 * packed.nbytes - pixels.nbytes  # the mosaic and its copies are as large as half of packed
-    room = max(free // look.bytes_per_cell, LEAST_CELLS)
-    for window in windows(
-        *packed.shape[1:], cells=min(room, look.cells_at_once), halo=look.halo, room=room, stride=look.stride
-    ):
-        part = _overlap(window, region)
-        if part is None:
-            continue
-        around = with_halo(packed, window, halo=look.halo, stride=look.stride)
-        rendered = look.render(around[None], scene)[0].transpose(1, 2, 0)
-        top, left = (2 * (corner - look.halo) for corner in (window.top, window.left))
-        seen = rendered[part.top - top : part.bottom - top, part.left - left : part.right - left]
-        target = pixels[part.top - region.top :, part.left - region.left :]
-        quantise_into(target[: part.height, : part.width], seen)
-    return pixels
-
-
-def _overlap(window: Box, region: Box) -> Box | None:
-    """Give the photosites of a window of cells that lie in the region, or None."""
-    top, left = max(2 * window.top, region.top), max(2 * window.left, region.left)
-    bottom, right = min(2 * window.bottom, region.bottom), min(2 * window.right, region.right)
-    return Box(top, left, bottom - top, right - left) if top < bottom and left < right else None

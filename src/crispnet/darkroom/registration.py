@@ -39,7 +39,10 @@ INSIDE = 0.9  # the part of the picture that must lie within our rendering
 FOUND, BELONGS = 0.42, 0.55  # how alike two of one scene are at least: small, and in full
 GREY, COLOURLESS = 0.15, 0.01  # a picture with so little of our colours has none; neither has such a scene
 AGREED = 0.75  # the least that lightness and colours of one scene are correlated: edges alone repeat, as in a chart
-REACH, TWICE = (4, 3, 2), 2  # pixels that blocks may have moved, coarse to fine; each size is looked at twice
+REACH, TWICE = (
+    (4, 3, 2),
+    2,
+)  # pixels that blocks may have moved, coarse to fine; each size but the finest is looked at twice
 UNSURE, SURE = 0.2, 0.6  # how alike blocks are that are not trusted at all, and wholly
 FLIPS: Mapping[str, Any] = {
     "upside down": np.s_[::-1, ::-1],
@@ -119,7 +122,7 @@ def register(rendering: np.ndarray, picture: np.ndarray) -> Registration:
     if alike < FOUND:
         raise ForeignPicture(_unlike(ours[-1], rendering, picture))
     for level, reach in zip(reversed(ours[: len(REACH)]), REACH[-len(ours) :], strict=True):
-        for _ in range(TWICE):
+        for _ in range(1 if level is ours[0] else TWICE):
             cubic = _refined(cubic, level, theirs, reach)
     alike, blocks = _trusted(cubic, ours[min(1, len(ours) - 1)], theirs)
     if alike < BELONGS or _agreement(cubic, rendering, picture) < AGREED:

@@ -1,13 +1,13 @@
 """Whole frames averaged by area to one size, and the memory of them."""
 
+from functools import lru_cache
 from threading import Lock
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from crispnet.data.frames import Frame
-from crispnet.data.proofs import shares
-from crispnet.raw.bayer import PLANE_SITES, area_average
+from crispnet.raw.bayer import PLANE_SITES, area_average, area_shares
 
 MOST_BYTES = 1 << 30
 View = tuple[np.ndarray, np.ndarray]  # packed (4, h, w) float16, target (3, 2h, 2w) float16 in [0, 1]
@@ -21,13 +21,23 @@ def view(frame: Frame, size: tuple[int, int]) -> View:
     """
     (rows, columns), packed = size, frame.packed
     planes = [
-        shares(packed.shape[1], rows, down) @ plane.astype(np.float32) @ shares(packed.shape[2], columns, across).T
+        _shares(packed.shape[1], rows, down) @ plane.astype(np.float32) @ _shares(packed.shape[2], columns, across).T
         for plane, (down, across) in zip(packed, PLANE_SITES, strict=True)
     ]
     colours = [
         area_average(colour.astype(np.float32), 2 * rows, 2 * columns) for colour in frame.target.transpose(2, 0, 1)
     ]
     return np.stack(planes).astype(np.float16), (np.stack(colours) / 255).astype(np.float16)
+
+
+@lru_cache(maxsize=64)
+def _shares(samples: int, count: int, site: int) -> np.ndarray:
+    """Give the (count, samples) share that each sample of a plane has in each average.
+
+    A sample covers the two photosites around its own, the first or second (``site`` 0 or 1) of a cell: a quarter of a
+    cell before or behind where the cell lies. The outermost ones cover what is left of the frame.
+    """
+    return area_shares(samples, count, shift=0.25 if site == 0 else -0.25)
 
 
 class Views:

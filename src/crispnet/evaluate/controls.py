@@ -21,75 +21,18 @@ import numpy as np
 
 from crispnet.colour import decode_srgb, delta_e_76, encode_srgb, srgb_to_lab
 from crispnet.data.frames import Frame
-from crispnet.evaluate.lattice import NormalEquations, interpolate
+from crispnet.evaluate.lattice import NormalEquations
 from crispnet.evaluate.samples import Samples, camera_values, sample, sample_blocks
+from crispnet.evaluate.tone import BEND, Tone, fit_tone
+from crispnet.look.trilinear import identity, interpolate
 from crispnet.strips import for_each, strips
 
 CELLS_PER_FRAME = 20_000
 CELLS_OF_ALL = 400_000  # that curves and matrices are fitted to: they have few numbers
-KNOTS = 64
 ROUNDS = 12  # of curve and matrix in turn
 LUT_SIZE = 33
 LUT_STIFFNESS = 1e-2
 OUTLIER = 0.04  # the error in sRGB beyond which a sample loses weight: noise, a misregistered edge
-
-
-@dataclass(frozen=True, eq=False)
-class Tone:
-    """A monotone curve from linear values to sRGB.
-
-    Attributes:
-        places: (k,) where it is known, sRGB-encoded, so that shadows are finely divided; rising.
-        values: (k,) sRGB there; never falling.
-    """
-
-    places: np.ndarray
-    values: np.ndarray
-
-    def __call__(self, linear: np.ndarray) -> np.ndarray:
-        """Bring linear values of any shape to sRGB; beyond its ends the curve is flat."""
-        return np.interp(encode_srgb(linear), self.places, self.values)
-
-    def slope(self, linear: np.ndarray) -> np.ndarray:
-        """Give how much sRGB changes for a small change of the linear value."""
-        step = 1e-3 * np.maximum(np.abs(linear), 1e-2)
-        return (self(linear + step) - self(linear - step)) / (2 * step)
-
-
-def fit_tone(linear: np.ndarray, target: np.ndarray, *, weights: np.ndarray) -> Tone:
-    """Fit a curve to samples (n,) by regularised least squares, and make it monotone.
-
-    It spans [0, 1] at least; where no sample lies, it goes straight on.
-    """
-    encoded = encode_srgb(linear)
-    low = min(float(encoded.min()), 0.0)
-    places = np.linspace(low, max(float(encoded.max()), 1.0), KNOTS)
-    scaled = (encoded - low) / (places[-1] - low) * (KNOTS - 1)
-    knot = np.minimum(scaled.astype(int), KNOTS - 2)
-    share = scaled - knot
-    share_of = ((knot, 1 - share), (knot + 1, share))
-    matrix, wanted = np.zeros((KNOTS, KNOTS)), np.zeros(KNOTS)
-    for here, mine in share_of:
-        wanted += np.bincount(here, weights * mine * target, minlength=KNOTS)
-        for there, other in share_of:
-            met = np.bincount(here * KNOTS + there, weights * mine * other, minlength=KNOTS**2)
-            matrix += met.reshape(KNOTS, KNOTS)
-    bend = np.diff(np.eye(KNOTS), 2, axis=0)
-    values = np.linalg.solve(matrix + 1e-4 * weights.sum() / KNOTS * (bend.T @ bend) + 1e-12 * np.eye(KNOTS), wanted)
-    return Tone(places, _monotone(values, np.diag(matrix) + 1e-9))
-
-
-def _monotone(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Find the never falling values that are nearest in weighted least squares (pool adjacent violators)."""
-    pools: list[tuple[float, float, int]] = []  # mean, weight, how many
-    for value, weight in zip(values.tolist(), weights.tolist(), strict=True):
-        mean, total, count = value, weight, 1
-        while pools and pools[-1][0] > mean:
-            before, weight_before, count_before = pools.pop()
-            mean = (before * weight_before + mean * total) / (weight_before + total)
-            total, count = total + weight_before, count + count_before
-        pools.append((mean, total, count))
-    return np.repeat([mean for mean, _, _ in pools], [count for _, _, count in pools])
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,11 +55,21 @@ class MatrixCurve:
         return cls.fit_samples(_flat_samples(frames, seed=seed, balanced=balanced), balanced=balanced)
 
     @classmethod
-    def fit_samples(cls, samples: Samples, *, balanced: bool) -> Self:
-        """Fit it to samples whose camera values are balanced already, where ``balanced``."""
+    def fit_samples(
+        cls, samples: Samples, *, balanced: bool, start: np.ndarray | None = None, bend: float = BEND
+    ) -> Self:
+        """Fit it to samples whose camera values are balanced already, where ``balanced``.
+
+        Args:
+            samples: of any shape.
+            balanced: what the control says of itself.
+            start: the matrix to begin with. What samples leave open (greys say nothing of crosstalk) stays as in it.
+            bend: as in ``fit_tone``.
+        """
         camera, target = (values.reshape(-1, 3).astype(np.float64) for values in samples)
-        start = np.linalg.lstsq(camera, decode_srgb(target), rcond=None)[0].T
-        channels = [_fit_channel(camera, wanted, row) for wanted, row in zip(target.T, start, strict=True)]
+        if start is None:
+            start = np.linalg.lstsq(camera, decode_srgb(target), rcond=None)[0].T
+        channels = [_fit_channel(camera, wanted, row, bend=bend) for wanted, row in zip(target.T, start, strict=True)]
         return cls(np.stack([row for row, _ in channels]), tuple(tone for _, tone in channels), balanced)
 
     def colours(self, camera: np.ndarray) -> np.ndarray:
@@ -128,13 +81,13 @@ class MatrixCurve:
         return _rendered(self, frame)
 
 
-def _fit_channel(camera: np.ndarray, target: np.ndarray, row: np.ndarray) -> tuple[np.ndarray, Tone]:
+def _fit_channel(camera: np.ndarray, target: np.ndarray, row: np.ndarray, *, bend: float) -> tuple[np.ndarray, Tone]:
     """Fit one row of the matrix and its curve in turn (Gauss-Newton, Huber's weights)."""
     weights = np.ones(len(target))
     tried: list[tuple[float, np.ndarray, Tone]] = []
     for _ in range(ROUNDS):
         linear = camera @ row
-        tone = fit_tone(linear, target, weights=weights)
+        tone = fit_tone(linear, target, weights=weights, bend=bend)
         missing = target - tone(linear)
         weights = OUTLIER / np.maximum(np.abs(missing), OUTLIER)
         tried.append((float(np.mean(weights * missing**2)), row, tone))
@@ -203,8 +156,7 @@ class Lut:
             affine = np.column_stack([places, np.ones(len(places))]).astype(np.float64)
             slopes += affine.T @ np.column_stack([affine, target])
         straight = np.linalg.lstsq(slopes[:, :4], slopes[:, 4:], rcond=None)[0]
-        grid = np.stack(np.meshgrid(*[np.linspace(0, 1, size)] * 3, indexing="ij"), axis=-1)
-        nodes = equations.solve(grid @ straight[:3] + straight[3], stiffness=LUT_STIFFNESS)
+        nodes = equations.solve(identity(size) @ straight[:3] + straight[3], stiffness=LUT_STIFFNESS)
         return cls(nodes, top, balanced)
 
     def colours(self, camera: np.ndarray) -> np.ndarray:

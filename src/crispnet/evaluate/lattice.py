@@ -5,15 +5,15 @@ A lattice of n x n x n nodes spans the cube [0, 1]^3; between nodes values are t
     minimise  sum over samples |interpolated - wanted|²  +  stiffness · sum over nodes |second differences|²
 
 Straight continuations cost nothing, so nodes that no sample comes near continue those that some do, and an affine
-mapping is found exactly.
+mapping is found exactly. Where the values are ``drawn`` to a prior, the second differences are those from the prior,
+and drawn · sum over nodes |values - prior|² is made small, too: then what no sample comes near is the prior.
 """
 
-from collections.abc import Callable, Iterator
-from itertools import product
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
-CORNERS = tuple(product((0, 1), repeat=3))
+from crispnet.look.trilinear import cell_and_shares, corner_weights
 
 
 class NormalEquations:
@@ -34,9 +34,9 @@ class NormalEquations:
 
     def add(self, places: np.ndarray, wanted: np.ndarray) -> None:
         """Add samples: ``places`` (m, 3) in [0, 1] and what is ``wanted`` there (m, 3)."""
-        cell, shares = _cell_and_shares(places, self.size)
+        cell, shares = cell_and_shares(places, self.size)
         origin = cell @ self._strides
-        corners = [(corner, origin + np.dot(corner, self._strides), share) for corner, share in _weights(shares)]
+        corners = [(corner, origin + np.dot(corner, self._strides), share) for corner, share in corner_weights(shares)]
         for number, (corner, node, weight) in enumerate(corners):
             for channel, values in zip(self._wanted, wanted.T, strict=True):
                 channel += np.bincount(node, weight * values, minlength=self.size**3)
@@ -46,12 +46,25 @@ class NormalEquations:
                 self._products[way] = self._products.get(way, 0.0) + met
         self.count += len(places)
 
-    def solve(self, start: np.ndarray, *, stiffness: float, steps: int = 300) -> np.ndarray:
+    @classmethod
+    def joined(cls, many: Iterable["NormalEquations"]) -> "NormalEquations":
+        """Make one of many, as if all their samples had been added to it; they must be of one size."""
+        first, *others = many
+        whole = cls(first.size)
+        for each in (first, *others):
+            whole.count += each.count
+            whole._wanted = whole._wanted + each._wanted
+            for way, met in each._products.items():
+                whole._products[way] = whole._products.get(way, 0.0) + met
+        return whole
+
+    def solve(self, start: np.ndarray, *, stiffness: float, drawn: float = 0.0, steps: int = 300) -> np.ndarray:
         """Find the nodes' values (n, n, n, 3) by conjugate gradients from ``start``, of the same shape.
 
         Args:
-            start: where to begin; the better, the fewer steps.
+            start: where to begin; the better, the fewer steps. Where ``drawn``, it is the prior as well.
             stiffness: weight of one second difference against the samples of an average node.
+            drawn: weight of one node's difference from the prior; 0 for no prior.
             steps: at most; it ends when the residual is 1e-7 of what it was.
         """
         if self.count == 0:
@@ -60,38 +73,16 @@ class NormalEquations:
         ways = {way: scale * met for way, met in self._products.items()}
 
         def apply(values: np.ndarray) -> np.ndarray:
-            return _apply(ways, values, self.size) + stiffness * _bending(values.reshape(3, *[self.size] * 3))
+            return _apply(ways, values, self.size) + regular(values)
 
-        diagonal = ways[0, 0, 0] + 18 * stiffness  # 6 for each axis inside
+        def regular(values: np.ndarray) -> np.ndarray:
+            return stiffness * _bending(values.reshape(3, *[self.size] * 3)) + drawn * values
+
+        diagonal = ways[0, 0, 0] + 18 * stiffness + drawn  # 6 for each axis inside
         values = np.moveaxis(start, -1, 0).reshape(3, -1).astype(np.float64)
-        values = _conjugate_gradients(apply, scale * self._wanted, values, diagonal, steps=steps)
+        wanted = scale * self._wanted + (regular(values) if drawn else 0.0)
+        values = _conjugate_gradients(apply, wanted, values, diagonal, steps=steps)
         return np.moveaxis(values.reshape(3, *[self.size] * 3), 0, -1)
-
-
-def interpolate(nodes: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Read the values (..., 3) of a lattice (n, n, n, 3) at places (..., 3), clipped to [0, 1]."""
-    size = nodes.shape[0]
-    table = nodes.reshape(-1, nodes.shape[-1]).astype(np.float32)
-    cell, shares = _cell_and_shares(places.reshape(-1, 3), size)
-    origin = cell @ np.array([size * size, size, 1])
-    values = np.zeros((len(origin), table.shape[1]), np.float32)
-    for corner, weight in _weights(shares):
-        values += weight[:, None] * table[origin + np.dot(corner, (size * size, size, 1))]
-    return values.reshape(*places.shape[:-1], table.shape[1])
-
-
-def _cell_and_shares(places: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Give the lower node of the cell that each place lies in, and how far in, along each axis."""
-    scaled = np.clip(places, 0, 1) * (size - 1)
-    cell = np.minimum(scaled.astype(np.int64), size - 2)
-    return cell, (scaled - cell).astype(np.float32)
-
-
-def _weights(shares: np.ndarray) -> Iterator[tuple[tuple[int, ...], np.ndarray]]:
-    """Give each corner of a cell with its trilinear weight at each place."""
-    sides = np.stack([1 - shares, shares])
-    for corner in CORNERS:
-        yield corner, sides[corner[0], :, 0] * sides[corner[1], :, 1] * sides[corner[2], :, 2]
 
 
 def _apply(ways: dict[tuple[int, ...], np.ndarray], values: np.ndarray, size: int) -> np.ndarray:

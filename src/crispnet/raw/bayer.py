@@ -141,6 +141,43 @@ def thumbnail(packed: np.ndarray) -> np.ndarray:
     return np.stack([small[0], (small[1] + small[2]) / 2, small[3]])
 
 
+def shrink(packed: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Shrink a packed frame (4, h, w) to (4, height, width) as if its sensor had larger photosites.
+
+    Each value averages the area of a whole cell about its photosite, so the planes stay those of a mosaic: what
+    demosaics the frame demosaics the small one. Nothing is enlarged.
+    """
+    rows, columns = packed.shape[1:]
+    if not (0 < height <= rows and 0 < width <= columns):
+        raise ValueError(f"expected at most {rows} x {columns} cells, got {height} x {width}")
+    planes = []
+    for plane, (down, across) in zip(packed, PLANE_SITES, strict=True):
+        # In samples of its own plane, a site of a larger cell lies further off, by more the larger the cell is.
+        upper, left = (
+            (samples / count - 1) * (site / 2 - 0.25)
+            for samples, count, site in zip((rows, columns), (height, width), (down, across), strict=True)
+        )
+        lines = area_shares(rows, height, shift=upper) @ plane
+        planes.append(lines @ area_shares(columns, width, shift=left).T)
+    return np.stack(planes)
+
+
+def area_shares(samples: int, count: int, *, shift: float = 0.0) -> np.ndarray:
+    """Give the (count, samples) float32 share that each sample of an axis has in each of ``count`` averages by area.
+
+    The averaged parts are ``shift`` samples further on than equal parts of the axis; the outermost samples stand for
+    what lies beyond it.
+
+    >>> area_shares(4, 2, shift=0.5).tolist()
+    [[0.25, 0.5, 0.25, 0.0], [0.0, 0.0, 0.25, 0.75]]
+    """
+    edges = np.linspace(0, samples, count + 1) + shift
+    ends = np.arange(samples + 1.0)
+    ends[0], ends[-1] = -samples, 2 * samples
+    covered = np.minimum(edges[1:, None], ends[1:]) - np.maximum(edges[:-1, None], ends[:-1])
+    return (covered.clip(0) * (count / samples)).astype(np.float32)
+
+
 def area_average(plane: np.ndarray, height: int, width: int) -> np.ndarray:
     """Resample an (h, w) plane to (height, width): each value is the mean of the area it covers, to the fraction."""
     return _average_rows(_average_rows(plane, height).T, width).T
