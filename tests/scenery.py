@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from crispnet.colour import encode_srgb
+from crispnet.darkroom.levels import positions, sampled, shrunk
 from crispnet.data.camera import Shot, photograph
 from crispnet.data.spectra import Light
 from crispnet.raw.image import RawImage
@@ -84,3 +85,49 @@ def street(size: tuple[int, int] = SIZE) -> np.ndarray:
     scene[:: size[0] // 8, :] = np.float32((1.0, 0.8, 0.5))
     scene[1 :: size[0] // 8, :] = np.float32((1.0, 0.8, 0.5))
     return scene
+
+
+def market(size: tuple[int, int] = SIZE, seed: int = 1) -> np.ndarray:
+    """Overlapping discs of many colours and sizes: edges everywhere, in every direction."""
+    generator = np.random.default_rng(seed)
+    y, x = np.mgrid[: size[0], : size[1]].astype(np.float32)
+    scene = flat(0.2, size) + (x / size[1] * 0.2)[..., None]
+    for _ in range(140):
+        top, left = generator.uniform(0, size[0]), generator.uniform(0, size[1])
+        inside = np.clip(generator.uniform(0.01, 0.1) * size[1] - np.hypot(y - top, x - left), 0, 1)[..., None]
+        scene += inside * (generator.uniform(0.03, 0.9, 3).astype(np.float32) - scene)
+    return scene
+
+
+def bent(
+    picture: np.ndarray, size: tuple[int, int], *, part: float, off: tuple[float, float], bend: float
+) -> np.ndarray:
+    """What a camera that crops, scales and straightens makes of a picture (h, w, 3) uint8.
+
+    Args:
+        picture: all of it.
+        size: rows and columns of the result.
+        part: of the picture's width that the result shows.
+        off: by which its middle lies off the picture's, down and across, in pixels.
+        bend: by how much more of the picture a corner half its width away shows.
+    """
+    down, across = positions(size, 1, size)
+    y, x = np.meshgrid(down, across, indexing="ij")
+    stretch = part * (1 + bend * (x * x + y * y))
+    unit = 2 / picture.shape[1]
+    places = off[1] * unit + x * stretch, off[0] * unit + y * stretch
+    pixels, _ = sampled(picture.astype(np.float32), *places, pitch=1, size=picture.shape[:2])
+    return np.rint(pixels).astype(np.uint8)
+
+
+def shifts(one: np.ndarray, other: np.ndarray, *, blocks: int = 4) -> np.ndarray:
+    """By how many pixels the blocks of one picture lie off those of another: least squares on their gradients."""
+    first, second = (shrunk(each, 2).mean(axis=-1) for each in (one, other))
+    gradient = np.stack(np.gradient((first + second) / 2), axis=-1)
+    found = []
+    for rows in np.array_split(np.arange(2, first.shape[0] - 2), blocks):
+        for columns in np.array_split(np.arange(2, first.shape[1] - 2), blocks):
+            at = np.ix_(rows, columns)
+            slopes, rest = gradient[at].reshape(-1, 2), (first - second)[at].ravel()
+            found.append(2 * np.hypot(*np.linalg.lstsq(slopes, rest, rcond=None)[0]))
+    return np.array(found)

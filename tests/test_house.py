@@ -34,7 +34,16 @@ LONGER_FOR_A_REASON = {
 }
 BOOLEANS_FOR_A_REASON = {"_require": "a condition is all it is about", "from_body": "called in one place, by `parse`"}
 SURFACE = {
-    *("CrispnetError", "ForeignPicture", "LookError", "NoCameraPicture", "OutputError", "RawError", "UnreadableRaw", "UnsupportedRaw"),
+    *(
+        "CrispnetError",
+        "ForeignPicture",
+        "LookError",
+        "NoCameraPicture",
+        "OutputError",
+        "RawError",
+        "UnreadableRaw",
+        "UnsupportedRaw",
+    ),
     *("Photo", "RawImage", "__version__", "develop", "load_look", "open_raw"),
 }
 # Names that libraries, the standards (tags of TIFF, EXIF and DNG) and makers give, and two titles.

@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from crispnet.app import colours, laboratory
+from crispnet.app import colours, laboratory, material
 from crispnet.app.refusing import SOME_FAILED, complain, refusals
 from crispnet.errors import CrispnetError
 from crispnet.look import DEFAULT
@@ -227,4 +227,4 @@ def looks(
 
 for _command in (*colours.COMMANDS, *laboratory.COMMANDS):
     app.command()(_command)
-app.add_typer(laboratory.data, name="data")
+app.add_typer(material.data, name="data")

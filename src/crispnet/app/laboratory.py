@@ -1,9 +1,8 @@
-"""The commands of the laboratory: make what is learned from, train, evaluate, export.
+"""The commands of the laboratory: train, evaluate, export, and the paper's study.
 
 They need the packages of ``crispnet[train]``, which are imported when a command runs, and not before.
 """
 
-import json as json_format
 import re
 from enum import StrEnum
 from pathlib import Path
@@ -15,15 +14,6 @@ from crispnet.app.refusing import SOME_FAILED, refusals
 
 Results = Annotated[Path, typer.Option(metavar="FOLDER", help="Where the results of the study are.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object per line.")]
-
-data = typer.Typer(
-    name="data",
-    help="Make what a look is learned from.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
 
 
 class Device(StrEnum):
@@ -55,54 +45,6 @@ def _recipe(text: str) -> str:
     if not re.fullmatch(r"[\w.-]*\w[\w.-]*", text):
         raise typer.BadParameter(f"{text!r} is no name of a recipe. `crispnet recipes` lists them.")
     return text
-
-
-@data.command()
-def simulate(
-    photographs: Annotated[
-        list[Path], typer.Argument(metavar="FOLDER...", help="Folders of photographs.", show_default=False)
-    ],
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FOLDER", help="For raws, pictures and their manifest.")
-    ],
-    captures: Annotated[
-        str | None,
-        typer.Option(
-            "--set", metavar="NAME|FILE", help="A frozen set (monitor-v1, real-v1, cameras-v1); else one is made."
-        ),
-    ] = None,
-    camera: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", help="A camera to take them with, several times if you like; else a phone."),
-    ] = None,
-    each: Annotated[
-        int | None, typer.Option("--captures", min=1, max=100, help="Captures of each photograph; else 2.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Another seed, other shots; else 1.")] = None,
-    jobs: Annotated[int | None, typer.Option(min=1, max=64, help="Processes; else one for each core.")] = None,
-    json: Json = False,
-) -> None:
-    """Photograph photographs with virtual cameras: raw files, and a virtual phone's pictures of them."""
-    if captures and (camera or each or seed is not None):
-        raise typer.BadParameter("a frozen set says its cameras, captures and seed itself; leave them out, or --set.")
-    with refusals():
-        from crispnet.app import simulating
-
-        wish = simulating.Wish(captures, tuple(camera or ()), each, seed, jobs)
-        failed = simulating.simulate_and_say(photographs, output, wish, as_json=json)
-    if failed:
-        raise typer.Exit(SOME_FAILED)
-
-
-@data.command()
-def cameras(json: Json = False) -> None:
-    """List the cameras whose sensors have been measured: name, kind, and who measured them."""
-    with refusals():
-        from crispnet.data.spectra import cameras as measured
-
-        for each in measured():
-            facts = {"name": each.name, "kind": each.kind, "source": each.source}
-            typer.echo(json_format.dumps(facts) if json else f"{each.name:<28}{each.kind:<8}{each.source}")
 
 
 def recipes(json: Json = False) -> None:

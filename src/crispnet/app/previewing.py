@@ -20,7 +20,7 @@ def preview_all(tasks: list[batch.Task], *, overwrite: bool, as_json: bool) -> i
         task.make_folder()
         check_destination(task.picture, raw=task.raw, overwrite=overwrite)
         with whole_file(task.picture, overwrite=overwrite) as part:
-            part.write_bytes(_jpeg(picture))
+            part.write_bytes(as_jpeg(picture))
         height, width = picture.pixels.shape[:2]
         return {
             "picture": str(task.picture),
@@ -33,7 +33,7 @@ def preview_all(tasks: list[batch.Task], *, overwrite: bool, as_json: bool) -> i
     return report(batch.run(tasks, work, jobs=1), count=len(tasks), doing="taking out", as_json=as_json)
 
 
-def _jpeg(picture: CameraPicture) -> bytes:
+def as_jpeg(picture: CameraPicture) -> bytes:
     """Give the camera's own bytes where they are upright sRGB already, else encode the pixels again."""
     if picture.jpeg is not None:
         return picture.jpeg

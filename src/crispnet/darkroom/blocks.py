@@ -85,3 +85,31 @@ def agreed(terms: np.ndarray, moved: np.ndarray, sureness: np.ndarray, bent: np.
         squares = np.einsum("na,nab,nb->n", rest, sureness, rest) / (np.trace(sureness, axis1=1, axis2=2) + 1e-9)
         weights = 1 / (1 + squares / OUTLIER**2)
     return shift
+
+
+def followed(
+    cubic: np.ndarray,
+    places: tuple[np.ndarray, np.ndarray],
+    moved: np.ndarray,
+    sureness: np.ndarray,
+    *,
+    unit: float,
+) -> np.ndarray:
+    """Move a cubic (2, 4, 4) the way that blocks ask for.
+
+    Args:
+        cubic: by which the other picture was laid over ours.
+        places: positions down (rows,) and across (columns,) of the middles of the blocks.
+        moved: (n, 2), across and down, in pixels, as ``peaks`` found.
+        sureness: (n, 2, 2), likewise.
+        unit: of a pixel, in positions.
+    """
+    down, across = places
+    terms = np.stack([np.multiply.outer(down**i, across**j).ravel() for i, j in POWERS], axis=-1)
+    linear = np.array([[axis[0, 1], axis[1, 0]] for axis in cubic])
+    bent = np.stack([cubic[:, i, j] for i, j in POWERS]) @ np.linalg.inv(linear).T / unit
+    steps = agreed(terms, moved, sureness, bent) * unit
+    moved_on = cubic.copy()
+    for (i, j), step in zip(POWERS, steps @ linear.T, strict=True):
+        moved_on[:, i, j] += step
+    return moved_on

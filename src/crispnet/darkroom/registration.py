@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from crispnet.darkroom.blocks import BLOCKS, PLAIN, POWERS, agreed, peaks, scores
+from crispnet.darkroom.blocks import BLOCKS, PLAIN, POWERS, followed, peaks, scores
 from crispnet.darkroom.levels import (
     IDENTITY,
     LUMA,
@@ -230,15 +230,7 @@ def _refined(cubic: np.ndarray, ours: Level, theirs: list[Level], reach: int) ->
     down, across = (
         np.interp(at, np.arange(len(axis)), axis) for at, axis in zip(middles, ours.positions(), strict=True)
     )
-    terms = np.stack([np.multiply.outer(down**i, across**j).ravel() for i, j in POWERS], axis=-1)
-    linear = np.array([[axis[0, 1], axis[1, 0]] for axis in cubic])
-    unit = 2 * ours.pitch / max(ours.size)
-    bent = np.stack([cubic[:, i, j] for i, j in POWERS]) @ np.linalg.inv(linear).T / unit
-    steps = agreed(terms, moved, sureness, bent) * unit
-    moved_on = cubic.copy()
-    for (i, j), step in zip(POWERS, steps @ linear.T, strict=True):
-        moved_on[:, i, j] += step
-    return moved_on
+    return followed(cubic, (down, across), moved, sureness, unit=2 * ours.pitch / max(ours.size))
 
 
 def _agreement(cubic: np.ndarray, rendering: np.ndarray, picture: np.ndarray) -> float:

@@ -27,11 +27,14 @@ from typing import Any
 import numpy as np
 
 from crispnet.colour import XYZ_TO_SRGB
+from crispnet.data.laid import laid_target
 from crispnet.data.pairs import Pair
-from crispnet.data.target import target_of, whole_cells
+from crispnet.data.proofs import cropped, smaller
+from crispnet.data.target import LAID, target_of, whole_cells
 from crispnet.errors import DataError
 from crispnet.files import make_folder, whole_file
 from crispnet.raw.bayer import THUMBNAIL, pack_linear, thumbnail
+from crispnet.raw.image import RawImage
 from crispnet.raw.reader import open_raw
 from crispnet.strips import cores
 from crispnet.version import VERSION
@@ -54,6 +57,7 @@ class Frame:
         white_balance: (4,) float32 multipliers R, G, B, G; green is 1.
         to_srgb: (3, 3) float32 from balanced camera values to linear sRGB.
         tags: those of the pair.
+        weights: (2h, 2w) uint8, how far the target is to be believed, 255 at most; None where it is wholly.
     """
 
     name: str
@@ -64,24 +68,26 @@ class Frame:
     white_balance: np.ndarray
     to_srgb: np.ndarray
     tags: Mapping[str, object]
+    weights: np.ndarray | None = None
 
 
 def frame_of(pair: Pair) -> Frame:
     """Decode a pair.
 
     Only cells of 2 x 2 photosites that lie wholly in the picture are taken, so that nothing mirrored is learned from:
-    a row or column of the picture is given up where it does not begin with a red photosite, or ends half-way.
+    a row or column of the picture is given up where it does not begin with a red photosite, or ends half-way. Where a
+    smaller picture was laid over the photosites (``data.laid``), the mosaic is made smaller as well.
 
     Raises:
         RawError: the raw file cannot be read.
         DataError: the picture cannot be read, or does not show the same pixels.
     """
     raw = open_raw(pair.raw)
-    target = target_of(pair, raw)
+    target, weights = laid_target(pair, raw) if LAID in pair.tags else (_cut(target_of(pair, raw), raw), None)
     packed = pack_linear(raw)
-    cells, top, left = whole_cells(raw.crop, raw.cfa)
+    size = target.shape[0] // 2, target.shape[1] // 2
     with np.errstate(over="ignore"):  # refused below
-        kept = packed[:, cells.rows, cells.columns].astype("<f2")
+        kept = smaller(cropped(raw, packed), size).astype("<f2")
     if not np.isfinite(kept).all():
         raise DataError(
             f"{pair.raw} holds endless values once its gains are applied. A sound raw was needed. Take the pair out of "
@@ -91,12 +97,18 @@ def frame_of(pair: Pair) -> Frame:
         name=pair.raw.stem,
         scene=pair.scene,
         packed=kept,
-        target=np.ascontiguousarray(target[top : top + 2 * cells.height, left : left + 2 * cells.width]),
+        target=np.ascontiguousarray(target),
         thumbnail=np.ascontiguousarray(thumbnail(packed)),
         white_balance=raw.white_balance.astype(np.float32),
         to_srgb=(XYZ_TO_SRGB @ raw.balanced_to_xyz()).astype(np.float32),
         tags={"orientation": raw.orientation, **pair.tags},
+        weights=weights,
     )
+
+
+def _cut(target: np.ndarray, raw: RawImage) -> np.ndarray:
+    cells, top, left = whole_cells(raw.crop, raw.cfa)
+    return target[top : top + 2 * cells.height, left : left + 2 * cells.width]
 
 
 def write_frames(
@@ -136,7 +148,8 @@ def write_frames(
     entries = []
     with whole_file(content, overwrite=False) as hidden, hidden.open("xb") as file:
         for frame in _named(_decoded(chosen, workers or cores()), chosen):
-            file.writelines(part.data for part in (frame.packed, frame.target, frame.thumbnail))
+            parts = (frame.packed, frame.target, frame.thumbnail, frame.weights)
+            file.writelines(part.data for part in parts if part is not None)
             entries.append(_entry(frame))
             if progress:
                 progress(len(entries), len(chosen))
@@ -223,6 +236,7 @@ def _entry(frame: Frame) -> dict[str, object]:
         "white_balance": frame.white_balance.tolist(),
         "to_srgb": frame.to_srgb.tolist(),
         "tags": dict(frame.tags),
+        "weighted": frame.weights is not None,
     }
 
 
@@ -236,7 +250,7 @@ def open_frames(folder: str | Path, split: str) -> Sequence[Frame]:
     index = _index_of(place)
     try:
         content = np.asarray(np.memmap(place / index["content"], np.uint8, "r"))
-        sizes = [_bytes_of(*entry["cells"]) for entry in index["frames"]]
+        sizes = [_bytes_of(entry) for entry in index["frames"]]
         if not content.size == index["bytes"] == sum(sizes):
             raise ValueError(f"{content.size} bytes instead of {sum(sizes)}")
         parts = np.split(content, np.cumsum(sizes)[:-1])
@@ -259,25 +273,28 @@ def _index_of(place: Path) -> dict[str, Any]:
     return index
 
 
-def _shapes(height: int, width: int) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Give the type and shape of the three parts of a frame of so many cells, in the order of the file."""
+def _shapes(entry: Mapping[str, Any]) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Give the type and shape of the parts of a frame, in the order of the file."""
+    height, width = entry["cells"]
     yield "<f2", (4, height, width)
     yield "|u1", (2 * height, 2 * width, 3)
     yield "<f4", (3, *THUMBNAIL)
+    if entry.get("weighted"):  # those of older versions never say
+        yield "|u1", (2 * height, 2 * width)
 
 
-def _bytes_of(height: int, width: int) -> int:
-    return sum(np.dtype(kind).itemsize * math.prod(shape) for kind, shape in _shapes(height, width))
+def _bytes_of(entry: Mapping[str, Any]) -> int:
+    return sum(np.dtype(kind).itemsize * math.prod(shape) for kind, shape in _shapes(entry))
 
 
 def _opened(entry: Mapping[str, Any], content: np.ndarray) -> Frame:
     parts, begin = [], 0
-    for kind, shape in _shapes(*entry["cells"]):
+    for kind, shape in _shapes(entry):
         end = begin + np.dtype(kind).itemsize * math.prod(shape)
         parts.append(content[begin:end].view(kind).reshape(shape))
         begin = end
-    packed, target, small = parts
+    packed, target, small, *weights = parts
     balance, matrix = (np.array(entry[name], np.float32) for name in ("white_balance", "to_srgb"))
     if balance.shape != (4,) or matrix.shape != (3, 3):
         raise ValueError(f"expected 4 and 3 x 3 numbers, got {balance.shape} and {matrix.shape}")
-    return Frame(entry["name"], entry["scene"], packed, target, small, balance, matrix, entry["tags"])
+    return Frame(entry["name"], entry["scene"], packed, target, small, balance, matrix, entry["tags"], *weights)

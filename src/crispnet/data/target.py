@@ -14,6 +14,7 @@ from crispnet.raw.opcodes import WarpRectilinear
 from crispnet.raw.orientation import upright
 from crispnet.raw.sidecar import picture_file
 
+LAID = "laid"  # the tag of a pair whose picture was laid over its photosites (``data.laid``)
 BACK = {6: 8, 8: 6}  # the orientation that undoes each; all others undo themselves
 
 

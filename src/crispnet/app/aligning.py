@@ -1,0 +1,108 @@
+"""What ``crispnet data align`` does with the pairs of a manifest.
+
+picture/NAME.png    a picture laid over its photosites (``data.laid``), kept where its files have not changed since
+manifest.jsonl      the pairs with these pictures; written last
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from crispnet.app import batch
+from crispnet.app.reporting import report
+from crispnet.app.splitting import MANIFEST, manifest_at
+from crispnet.data.align import aligned
+from crispnet.data.laid import facts_of, laid_before, made_from, write_laid
+from crispnet.data.pairs import Pair, read_manifest, write_manifest
+from crispnet.data.target import LAID
+from crispnet.errors import DataError, OutputError
+from crispnet.files import make_folder
+from crispnet.raw.reader import open_raw
+from crispnet.raw.sidecar import picture_file
+
+PICTURES = "picture"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the user asked for: see ``crispnet data align --help``."""
+
+    manifest: Path
+    output: Path
+    longest: int | None
+
+
+def align(wish: Wish, *, as_json: bool) -> int:
+    """Lay the pictures of a manifest, say what became of each, and return how many could not be laid.
+
+    Raises:
+        DataError: the manifest cannot be used, or none of its pictures can be laid.
+        OutputError: the results cannot be written there.
+    """
+    source, result = manifest_at(wish.manifest), wish.output / MANIFEST
+    pairs = {pair.raw: pair for pair in _checked(read_manifest(source), source)}
+    _check_place(source, result)
+    make_folder(wish.output / PICTURES, purpose="the pictures", advice="Choose another with -o.")
+    tasks = batch.plan(pairs, wish.output / PICTURES, ".png")
+    done: dict[Path, Pair] = {}
+
+    def work(task: batch.Task) -> dict[str, Any]:
+        facts = _laid(pairs[task.raw], task.picture, wish.longest)
+        done[task.raw] = _with(pairs[task.raw], task.picture, facts)
+        return {"picture": str(task.picture), **facts}
+
+    failed = report(batch.run(tasks, work, jobs=1), count=len(tasks), doing="aligning", as_json=as_json)
+    if not done:
+        raise DataError(
+            f"No picture of {source} could be laid over its raw. One at least was needed. The reasons are above; "
+            "`crispnet data scan` finds pairs that belong together."
+        )
+    write_manifest((done[raw] for raw in pairs if raw in done), result)
+    typer.echo(f"{len(done)} of {len(pairs)} pairs are listed in {result}.", err=True)
+    return failed
+
+
+def _checked(pairs: list[Pair], source: Path) -> Iterator[Pair]:
+    seen = set()
+    for pair in pairs:
+        if LAID in pair.tags:
+            raise DataError(
+                f"The pictures of {source} are laid over their photosites already. A manifest of the camera's own was "
+                "needed. Name that one."
+            )
+        if pair.raw in seen:
+            raise DataError(
+                f"{pair.raw} is in more than one pair. Each raw was needed once. Take the others out of {source}."
+            )
+        seen.add(pair.raw)
+        yield pair
+
+
+def _check_place(source: Path, result: Path) -> None:
+    """Refuse to replace a manifest that this command did not write."""
+    if not result.exists():
+        return
+    if result.samefile(source) or any(LAID not in pair.tags for pair in read_manifest(result)):
+        raise OutputError(
+            f"{result} lists pairs that were not aligned, and would be replaced. A folder of their own was needed for "
+            "aligned ones. Choose another with -o."
+        )
+
+
+def _laid(pair: Pair, path: Path, longest: int | None) -> dict[str, object]:
+    """Lay a picture, unless that was done, and give its facts."""
+    origin = made_from(pair, longest=longest)
+    known = laid_before(path, origin)
+    if known is not None:
+        return known
+    raw = open_raw(pair.raw)
+    found = aligned(raw, picture_file(pair.picture).pixels, longest=longest)
+    write_laid(found, path, orientation=raw.orientation, origin=origin)
+    return facts_of(found)
+
+
+def _with(pair: Pair, picture: Path, facts: Mapping[str, object]) -> Pair:
+    return replace(pair, picture=picture, tags={**pair.tags, LAID: dict(facts)})

@@ -1,0 +1,138 @@
+"""The commands of ``crispnet data``: make what is learned from, or find it.
+
+Packages are imported when a command runs, and not before.
+"""
+
+import json as json_format
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from crispnet.app.refusing import SOME_FAILED, refusals
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object per line.")]
+Minutes = Annotated[float, typer.Option(min=0, help="Between two shots of one scene, at most.")]
+Seed = Annotated[int, typer.Option(min=0, help="Another seed, other scenes held out.")]
+
+data = typer.Typer(
+    name="data",
+    help="Make what a look is learned from.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@data.command()
+def simulate(
+    photographs: Annotated[
+        list[Path], typer.Argument(metavar="FOLDER...", help="Folders of photographs.", show_default=False)
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FOLDER", help="For raws, pictures and their manifest.")
+    ],
+    captures: Annotated[
+        str | None,
+        typer.Option(
+            "--set", metavar="NAME|FILE", help="A frozen set (monitor-v1, real-v1, cameras-v1); else one is made."
+        ),
+    ] = None,
+    camera: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A camera to take them with, several times if you like; else a phone."),
+    ] = None,
+    each: Annotated[
+        int | None, typer.Option("--captures", min=1, max=100, help="Captures of each photograph; else 2.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Another seed, other shots; else 1.")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, max=64, help="Processes; else one for each core.")] = None,
+    json: Json = False,
+) -> None:
+    """Photograph photographs with virtual cameras: raw files, and a virtual phone's pictures of them."""
+    if captures and (camera or each or seed is not None):
+        raise typer.BadParameter("a frozen set says its cameras, captures and seed itself; leave them out, or --set.")
+    with refusals():
+        from crispnet.app import simulating
+
+        wish = simulating.Wish(captures, tuple(camera or ()), each, seed, jobs)
+        failed = simulating.simulate_and_say(photographs, output, wish, as_json=json)
+    if failed:
+        raise typer.Exit(SOME_FAILED)
+
+
+@data.command()
+def cameras(json: Json = False) -> None:
+    """List the cameras whose sensors have been measured: name, kind, and who measured them."""
+    with refusals():
+        from crispnet.data.spectra import cameras as measured
+
+        for each in measured():
+            facts = {"name": each.name, "kind": each.kind, "source": each.source}
+            typer.echo(json_format.dumps(facts) if json else f"{each.name:<28}{each.kind:<8}{each.source}")
+
+
+@data.command()
+def scan(
+    raws: Annotated[
+        list[Path],
+        typer.Argument(metavar="FOLDER...", help="Folders of raws, and of their pictures.", show_default=False),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FOLDER", help="For the manifest and all that is said.")
+    ],
+    minutes: Minutes = 10,
+    seed: Seed = 1,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a manifest that is there.")] = False,
+    json: Json = False,
+) -> None:
+    """Find your raws' own pictures: which belong together, which do not and why, and a contact sheet to look at."""
+    with refusals():
+        from crispnet.app import scanning
+
+        wish = scanning.Wish(tuple(raws), output, minutes, seed, overwrite)
+        unreadable = scanning.scan(wish, as_json=json)
+    if unreadable:
+        raise typer.Exit(SOME_FAILED)
+
+
+@data.command()
+def align(
+    manifest: Annotated[Path, typer.Argument(help="A manifest, or the folder it is in.", show_default=False)],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FOLDER", help="For the pictures and their manifest.")
+    ],
+    longest: Annotated[
+        int | None, typer.Option(min=64, help="Pixels along the longer side; else all that a picture tells.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Lay pictures over the photosites they were made from, or go on doing so: what can be learned pixel by pixel."""
+    with refusals():
+        from crispnet.app import aligning
+
+        failed = aligning.align(aligning.Wish(manifest, output, longest), as_json=json)
+    if failed:
+        raise typer.Exit(SOME_FAILED)
+
+
+@data.command()
+def split(
+    manifest: Annotated[Path, typer.Argument(help="A manifest, or the folder it is in.", show_default=False)],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="The new manifest; else it replaces the old.")
+    ] = None,
+    minutes: Minutes = 10,
+    seed: Seed = 1,
+    keep_scenes: Annotated[
+        bool, typer.Option("--keep-scenes", help="Take the scenes that the manifest names; else they are found.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Hold scenes out to test with: shots of one place and time are never on both sides."""
+    with refusals():
+        from crispnet.app import splitting
+
+        wish = splitting.Wish(manifest, output, minutes, seed, keep_scenes)
+        splitting.split(wish, as_json=json)
