@@ -7,7 +7,7 @@ from PIL import Image
 
 from crispnet.data.align import Aligned
 from crispnet.data.frames import frame_of, open_frames, write_frames
-from crispnet.data.laid import FACTS, facts_of, laid_before, laid_target, made_from, write_laid
+from crispnet.data.laid import FACTS, believed, facts_of, laid_before, laid_target, made_from, write_laid
 from crispnet.data.pairs import Pair
 from crispnet.data.target import LAID
 from crispnet.errors import DataError, OutputError
@@ -44,27 +44,42 @@ def test_it_is_read_as_it_was_laid(tmp_path, orientation):
 
 
 def test_the_mosaic_is_made_smaller_to_match(tmp_path):
-    found = laid(12, 16)
+    found = replace(laid(12, 16), weights=np.ones((12, 16), np.float32))
     pair, _ = pair_of(tmp_path, found)
     frame = frame_of(pair)
     assert frame.packed.shape == (4, 6, 8)
     np.testing.assert_array_equal(frame.target, found.target)
-    whole = frame_of(pair_of(tmp_path, laid())[0])
+    whole = frame_of(pair_of(tmp_path, replace(laid(), weights=np.ones((24, 32), np.float32)))[0])
     assert whole.packed.shape == (4, 12, 16)
     np.testing.assert_allclose(frame.packed.mean(axis=(1, 2)), whole.packed.mean(axis=(1, 2)), rtol=0.03)
     np.testing.assert_array_equal(frame.thumbnail, whole.thumbnail)
 
 
-def test_frames_keep_how_far_to_believe_them(tmp_path):
+def test_edges_that_the_picture_does_not_show_are_cut_away(tmp_path):
+    weights = np.ones((24, 32), np.float32)
+    weights[:3] = weights[:, :4] = weights[:, -1:] = 0
+    weights[10:14, 16:20] = 0  # inside: it stays
+    found = replace(laid(), weights=weights)
+    frame = frame_of(pair_of(tmp_path, found)[0])
+    np.testing.assert_array_equal(frame.target, found.target[4:, 4:-2])
+    whole = frame_of(pair_of(tmp_path, replace(found, weights=np.ones_like(weights)))[0])
+    np.testing.assert_array_equal(frame.packed, whole.packed[:, 2:, 2:-1])
+    np.testing.assert_array_equal(frame.thumbnail, whole.thumbnail)
+
+
+def test_a_picture_that_is_not_believed_anywhere_is_kept_whole():
+    assert believed(np.zeros((8, 12), np.uint8)) == (slice(0, 4), slice(0, 6))
+
+
+def test_laid_and_plain_pairs_may_lie_in_one_file(tmp_path):
     pair, _ = pair_of(tmp_path, laid())
     plain = Pair(tmp_path / "b.dng", tmp_path / "b.png", "b", "train")
     write_dng(raw_image(height=30, width=40, seed=3), plain.raw)
     Image.new("RGB", (40, 30), (9, 8, 7)).save(plain.picture)
     write_frames([pair, plain], tmp_path / "frames", "train", workers=1)
     kept, other = open_frames(tmp_path / "frames", "train")
-    np.testing.assert_array_equal(kept.weights, frame_of(pair).weights)
+    np.testing.assert_array_equal(kept.target, frame_of(pair).target)
     assert kept.tags[LAID]["scale"] == 2.5
-    assert other.weights is None
     assert (other.target == (9, 8, 7)).all()
 
 

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from crispnet.colour import XYZ_TO_SRGB
-from crispnet.data.laid import laid_target
+from crispnet.data.laid import believed, laid_target
 from crispnet.data.pairs import Pair
 from crispnet.data.proofs import cropped, smaller
 from crispnet.data.target import LAID, target_of, whole_cells
@@ -57,7 +57,6 @@ class Frame:
         white_balance: (4,) float32 multipliers R, G, B, G; green is 1.
         to_srgb: (3, 3) float32 from balanced camera values to linear sRGB.
         tags: those of the pair.
-        weights: (2h, 2w) uint8, how far the target is to be believed, 255 at most; None where it is wholly.
     """
 
     name: str
@@ -68,7 +67,6 @@ class Frame:
     white_balance: np.ndarray
     to_srgb: np.ndarray
     tags: Mapping[str, object]
-    weights: np.ndarray | None = None
 
 
 def frame_of(pair: Pair) -> Frame:
@@ -76,18 +74,25 @@ def frame_of(pair: Pair) -> Frame:
 
     Only cells of 2 x 2 photosites that lie wholly in the picture are taken, so that nothing mirrored is learned from:
     a row or column of the picture is given up where it does not begin with a red photosite, or ends half-way. Where a
-    smaller picture was laid over the photosites (``data.laid``), the mosaic is made smaller as well.
+    smaller picture was laid over the photosites (``data.laid``), the mosaic is made smaller as well, and edges that the
+    picture does not show are cut away from both.
 
     Raises:
         RawError: the raw file cannot be read.
         DataError: the picture cannot be read, or does not show the same pixels.
     """
     raw = open_raw(pair.raw)
-    target, weights = laid_target(pair, raw) if LAID in pair.tags else (_cut(target_of(pair, raw), raw), None)
     packed = pack_linear(raw)
-    size = target.shape[0] // 2, target.shape[1] // 2
+    if LAID in pair.tags:
+        laid, weights = laid_target(pair, raw)
+        rows, columns = believed(weights)
+        target = laid[2 * rows.start : 2 * rows.stop, 2 * columns.start : 2 * columns.stop]
+        size = laid.shape[0] // 2, laid.shape[1] // 2
+        cells = smaller(cropped(raw, packed), size)[:, rows, columns]
+    else:
+        target, cells = _cut(target_of(pair, raw), raw), cropped(raw, packed)
     with np.errstate(over="ignore"):  # refused below
-        kept = smaller(cropped(raw, packed), size).astype("<f2")
+        kept = cells.astype("<f2")
     if not np.isfinite(kept).all():
         raise DataError(
             f"{pair.raw} holds endless values once its gains are applied. A sound raw was needed. Take the pair out of "
@@ -96,13 +101,12 @@ def frame_of(pair: Pair) -> Frame:
     return Frame(
         name=pair.raw.stem,
         scene=pair.scene,
-        packed=kept,
+        packed=np.ascontiguousarray(kept),
         target=np.ascontiguousarray(target),
         thumbnail=np.ascontiguousarray(thumbnail(packed)),
         white_balance=raw.white_balance.astype(np.float32),
         to_srgb=(XYZ_TO_SRGB @ raw.balanced_to_xyz()).astype(np.float32),
         tags={"orientation": raw.orientation, **pair.tags},
-        weights=weights,
     )
 
 
@@ -148,8 +152,7 @@ def write_frames(
     entries = []
     with whole_file(content, overwrite=False) as hidden, hidden.open("xb") as file:
         for frame in _named(_decoded(chosen, workers or cores()), chosen):
-            parts = (frame.packed, frame.target, frame.thumbnail, frame.weights)
-            file.writelines(part.data for part in parts if part is not None)
+            file.writelines(part.data for part in (frame.packed, frame.target, frame.thumbnail))
             entries.append(_entry(frame))
             if progress:
                 progress(len(entries), len(chosen))
@@ -236,7 +239,6 @@ def _entry(frame: Frame) -> dict[str, object]:
         "white_balance": frame.white_balance.tolist(),
         "to_srgb": frame.to_srgb.tolist(),
         "tags": dict(frame.tags),
-        "weighted": frame.weights is not None,
     }
 
 
@@ -279,8 +281,6 @@ def _shapes(entry: Mapping[str, Any]) -> Iterator[tuple[str, tuple[int, ...]]]:
     yield "<f2", (4, height, width)
     yield "|u1", (2 * height, 2 * width, 3)
     yield "<f4", (3, *THUMBNAIL)
-    if entry.get("weighted"):  # those of older versions never say
-        yield "|u1", (2 * height, 2 * width)
 
 
 def _bytes_of(entry: Mapping[str, Any]) -> int:
@@ -293,8 +293,8 @@ def _opened(entry: Mapping[str, Any], content: np.ndarray) -> Frame:
         end = begin + np.dtype(kind).itemsize * math.prod(shape)
         parts.append(content[begin:end].view(kind).reshape(shape))
         begin = end
-    packed, target, small, *weights = parts
+    packed, target, small = parts
     balance, matrix = (np.array(entry[name], np.float32) for name in ("white_balance", "to_srgb"))
     if balance.shape != (4,) or matrix.shape != (3, 3):
         raise ValueError(f"expected 4 and 3 x 3 numbers, got {balance.shape} and {matrix.shape}")
-    return Frame(entry["name"], entry["scene"], packed, target, small, balance, matrix, entry["tags"], *weights)
+    return Frame(entry["name"], entry["scene"], packed, target, small, balance, matrix, entry["tags"])

@@ -23,6 +23,7 @@ from crispnet.raw.image import RawImage
 from crispnet.raw.orientation import upright
 from crispnet.version import VERSION
 
+HARDLY = 128  # of 255, the mean of a row or column that is cut off
 FACTS = "crispnet laid 1"  # the name of a PNG's text
 
 
@@ -104,6 +105,21 @@ def laid_target(pair: Pair, raw: RawImage) -> tuple[np.ndarray, np.ndarray]:
             "PNG by `crispnet data align` was needed. Align the pairs again."
         ) from error
     return np.ascontiguousarray(lying[..., :3]), np.ascontiguousarray(lying[..., 3])
+
+
+def believed(weights: np.ndarray) -> tuple[slice, slice]:
+    """Find the rows and columns of cells that a picture shows: its edges are cut while they are hardly believed.
+
+    Args:
+        weights: (2h, 2w) uint8, as ``laid_target`` gives them. Places inside that are not believed stay: they are few.
+    """
+    return _inner(weights.mean(axis=1)), _inner(weights.mean(axis=0))
+
+
+def _inner(means: np.ndarray) -> slice:
+    """Cut what is hardly believed off both ends of an axis, in steps of two photosites; an axis of that stays."""
+    shown = np.flatnonzero((means.reshape(-1, 2) >= HARDLY).all(axis=1))
+    return slice(int(shown[0]), int(shown[-1]) + 1) if len(shown) else slice(0, len(means) // 2)
 
 
 def _check_size(lying: np.ndarray, raw: RawImage) -> None:
