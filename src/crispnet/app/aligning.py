@@ -4,7 +4,7 @@ picture/NAME.png    a picture laid over its photosites (``data.laid``), kept whe
 manifest.jsonl      the pairs with these pictures; written last
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -50,8 +50,7 @@ def align(wish: Wish, *, as_json: bool) -> int:
     done: dict[Path, Pair] = {}
 
     def work(task: batch.Task) -> dict[str, Any]:
-        facts = _laid(pairs[task.raw], task.picture, wish.longest)
-        done[task.raw] = _with(pairs[task.raw], task.picture, facts)
+        done[task.raw], facts = lay(pairs[task.raw], task.picture, longest=wish.longest)
         return {"picture": str(task.picture), **facts}
 
     failed = report(batch.run(tasks, work, jobs=1), count=len(tasks), doing="aligning", as_json=as_json)
@@ -92,17 +91,23 @@ def _check_place(source: Path, result: Path) -> None:
         )
 
 
-def _laid(pair: Pair, path: Path, longest: int | None) -> dict[str, object]:
-    """Lay a picture, unless that was done, and give its facts."""
+def lay(pair: Pair, path: Path, *, longest: int | None) -> tuple[Pair, dict[str, object]]:
+    """Lay the picture of a pair over its raw, unless that was done, and write it to ``path``.
+
+    Returns:
+        The pair with that picture, and what is worth knowing of it (``data.laid.facts_of``).
+
+    Raises:
+        RawError: the raw cannot be read.
+        DataError: one of the files cannot be read.
+        ForeignPicture: the picture does not belong to the raw.
+        OutputError: the result cannot be written.
+    """
     origin = made_from(pair, longest=longest)
-    known = laid_before(path, origin)
-    if known is not None:
-        return known
-    raw = open_raw(pair.raw)
-    found = aligned(raw, picture_file(pair.picture).pixels, longest=longest)
-    write_laid(found, path, orientation=raw.orientation, origin=origin)
-    return facts_of(found)
-
-
-def _with(pair: Pair, picture: Path, facts: Mapping[str, object]) -> Pair:
-    return replace(pair, picture=picture, tags={**pair.tags, LAID: dict(facts)})
+    facts = laid_before(path, origin)
+    if facts is None:
+        raw = open_raw(pair.raw)
+        found = aligned(raw, picture_file(pair.picture).pixels, longest=longest)
+        write_laid(found, path, orientation=raw.orientation, origin=origin)
+        facts = facts_of(found)
+    return replace(pair, picture=path, tags={**pair.tags, LAID: facts}), facts

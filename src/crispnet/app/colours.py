@@ -10,6 +10,7 @@ import typer
 
 from crispnet.app.laboratory import Json
 from crispnet.app.refusing import SOME_FAILED, refusals
+from crispnet.look import DEFAULT
 
 
 def score(
@@ -66,4 +67,37 @@ def lut(
         raise typer.Exit(SOME_FAILED)
 
 
-COMMANDS = (score, lut)
+def fit(
+    raws: Annotated[
+        list[Path],
+        typer.Argument(metavar="FOLDER...", help="Raw files, and the pictures of them.", show_default=False),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="LOOK.onnx", help="The look; its report goes to LOOK.onnx.fit/.")
+    ],
+    look: Annotated[str, typer.Option(metavar="NAME|FILE", help="The look to begin with.")] = DEFAULT,
+    command: Annotated[
+        str | None,
+        typer.Option(
+            "--from-command",
+            metavar="COMMAND",
+            help="Learn from pictures that this makes, such as 'isp --in {raw} --out {picture}'.",
+            show_default=False,
+        ),
+    ] = None,
+    steps: Annotated[int, typer.Option(min=1, help="Of learning.")] = 1200,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, other scenes held out.")] = 1,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a look that exists.")] = False,
+    json: Json = False,
+) -> None:
+    """Fit a look to your own raws and the pictures of them; Ctrl-C saves, and the same command goes on."""
+    with refusals():
+        from crispnet.app import fitting
+
+        wish = fitting.Wish(tuple(raws), output, look, command, steps, seed, overwrite)
+        finished = fitting.fit_and_say(wish, as_json=json)
+    if not finished:
+        raise typer.Exit(SOME_FAILED)
+
+
+COMMANDS = (score, fit, lut)

@@ -7,9 +7,10 @@ sheet-1.jpg, ...    contact sheets of all that could be looked at
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import typer
@@ -20,7 +21,7 @@ from crispnet.app.previewing import as_jpeg
 from crispnet.app.refusing import complain
 from crispnet.app.splitting import say_gap, summary
 from crispnet.app.watching import watched
-from crispnet.data.finding import Finder
+from crispnet.data.finding import Candidate, Finder
 from crispnet.data.gate import Gate, Verdict
 from crispnet.data.pairs import Pair, write_manifest
 from crispnet.data.scenes import dealt, scenes_of, small_picture
@@ -45,14 +46,33 @@ class Wish:
     overwrite: bool
 
 
+class Pictures(Protocol):
+    """What knows the pictures that may belong to raws: ``data.finding.Finder``, or one that has them made."""
+
+    def candidates(self, raw: Path) -> Iterator[Candidate]:
+        """Give the pictures that may belong to a raw, the likeliest first."""
+
+    def without_raw(self, raws: Iterable[Path]) -> list[Path]:
+        """List the pictures that have no raw of their name."""
+
+
 @dataclass
-class _Found:
-    """What a scan has come to know so far."""
+class Found:
+    """What a scan has come to know so far.
+
+    Attributes:
+        pairs: that came through.
+        smalls: the picture of each, small, by which scenes are told apart.
+        left_out: what did not, and why.
+        unreadable: how many raws could not be read.
+        sheets: the pages of the contact sheet.
+    """
 
     pairs: list[Pair] = field(default_factory=list)
     smalls: list[np.ndarray] = field(default_factory=list)
     left_out: list[dict[str, str]] = field(default_factory=list)
     unreadable: int = 0
+    sheets: list[Path] = field(default_factory=list)
 
 
 def scan(wish: Wish, *, as_json: bool) -> int:
@@ -63,11 +83,24 @@ def scan(wish: Wish, *, as_json: bool) -> int:
         DataError: no raw has a picture that belongs to it.
         OutputError: the results cannot be written there.
     """
+    made = wish.output / PICTURES
+    found = find_pairs(wish, Finder(wish.folders, passed_over=[made]))
+    _say(found, wish.output / MANIFEST, as_json=as_json)
+    return found.unreadable
+
+
+def find_pairs(wish: Wish, finder: Pictures) -> "Found":
+    """Sort raws and what ``finder`` has for them into pairs, and write what came of it.
+
+    Raises:
+        CrispnetError: there is no raw file.
+        DataError: no raw has a picture that belongs to it.
+        OutputError: the results cannot be written there.
+    """
     raws, manifest = batch.raws_in(wish.folders), wish.output / MANIFEST
     make_folder(wish.output / PICTURES, purpose="the pairs", advice="Choose another with -o.")
     check_destination(manifest, raw=None, overwrite=wish.overwrite)
-    finder = Finder(wish.folders, passed_over=[wish.output / PICTURES])
-    found, sheets = _sorted(raws, finder, wish.output)
+    found = _sorted(raws, finder, wish.output)
     lonely = finder.without_raw(raws)
     found.left_out += [{"picture": str(path), "reason": NO_RAW} for path in lonely]
     _write_left_out(found.left_out, wish.output / LEFT_OUT)
@@ -77,14 +110,13 @@ def scan(wish: Wish, *, as_json: bool) -> int:
             f"None of {len(raws)} raws came through with a picture that belongs to it. One pair at least was needed. "
             f"{wish.output / LEFT_OUT} says why of each; set the camera to save JPEGs beside its raws."
         )
-    pairs = _dealt(found, wish)
-    write_manifest(pairs, manifest)
-    _say(pairs, found, sheets, manifest, as_json=as_json)
-    return found.unreadable
+    found.pairs = _dealt(found, wish)
+    write_manifest(found.pairs, manifest)
+    return found
 
 
-def _sorted(raws: Sequence[Path], finder: Finder, folder: Path) -> tuple[_Found, list[Path]]:
-    found, gate, sheets = _Found(), Gate(), ContactSheet(folder)
+def _sorted(raws: Sequence[Path], finder: Pictures, folder: Path) -> Found:
+    found, gate, sheets = Found(), Gate(), ContactSheet(folder)
     tasks = batch.plan(raws, folder / PICTURES, ".jpg")
     with watched(len(tasks), "looking") as tell:
         for done, task in enumerate(tasks, 1):
@@ -98,7 +130,8 @@ def _sorted(raws: Sequence[Path], finder: Finder, folder: Path) -> tuple[_Found,
                 found.pairs.append(_pair(verdict, task.picture))
                 found.smalls.append(small_picture(_pixels(verdict)))
             tell(done, note=f"{len(found.pairs)} pairs")
-    return found, sheets.close()
+    found.sheets = sheets.close()
+    return found
 
 
 def _show(verdict: Verdict, sheets: ContactSheet) -> None:
@@ -166,7 +199,7 @@ def _complain_of(lonely: Sequence[Path]) -> None:
         complain(f"{len(lonely) - NAMED} more pictures have no raw of their name.")
 
 
-def _dealt(found: _Found, wish: Wish) -> list[Pair]:
+def _dealt(found: Found, wish: Wish) -> list[Pair]:
     """Hold scenes out; where there is just one, say so and hold out none."""
     scenes = scenes_of(found.pairs, found.smalls, minutes=wish.minutes)
     try:
@@ -178,7 +211,8 @@ def _dealt(found: _Found, wish: Wish) -> list[Pair]:
     return pairs
 
 
-def _say(pairs: Sequence[Pair], found: _Found, sheets: Sequence[Path], manifest: Path, *, as_json: bool) -> None:
+def _say(found: Found, manifest: Path, *, as_json: bool) -> None:
+    pairs, sheets = found.pairs, found.sheets
     raws_left_out = sum("raw" in each for each in found.left_out)
     if as_json:
         facts = {"manifest": str(manifest), **summary(pairs), "left_out": raws_left_out}

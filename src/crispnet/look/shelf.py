@@ -27,7 +27,7 @@ def load_look(name: str) -> Look:
     """
     if name == PlainLook.name:
         return PlainLook()
-    return _running(_file(name))
+    return _running(file_of(name))
 
 
 def read_card(name: str) -> dict[str, str]:
@@ -36,7 +36,7 @@ def read_card(name: str) -> dict[str, str]:
     Raises:
         LookError: as ``load_look``.
     """
-    look = PlainLook if name == PlainLook.name else LookFile.open(_file(name))
+    look = PlainLook if name == PlainLook.name else LookFile.open(file_of(name))
     return {"name": look.name, "version": look.version, **look.card}
 
 
@@ -46,7 +46,7 @@ def _files() -> dict[str, Path]:
     return {file.stem: file for file in folder.glob(f"*{ENDING}")}
 
 
-def _file(name: str) -> Path:
+def file_of(name: str) -> Path:
     """Find the file of a look that is not the plain one."""
     if name.lower().endswith(ENDING):
         return Path(name)

@@ -1,4 +1,4 @@
-"""The recipe of a look of one's own: that of a look for any camera, gone on with on few pairs.
+"""A look of one's own: a look for any camera, gone on with on few pairs.
 
 Twenty scenes cannot teach an eye to tell scenes apart, so the network's eye stays as it is; what learns is what follows
 from what it sees, and from how bright the scene is. Colour and tone come from small whole frames, which is all that a
@@ -13,8 +13,9 @@ from crispnet.data.patches import Stage
 from crispnet.train.recipes import Recipe, Stages
 
 NAME = "personal"
-THRESHOLDS = 10
+THRESHOLDS = 10  # of brightness, see ``model.canonical.shares``
 STEPS = 1200
+PATCH = (92, 120)  # packed cells
 FRAMES: Stages = (
     (Stage("frames", (46, 60), scenes=8), 0.6),
     (Stage("frames", (92, 120), scenes=4), 0.4),
@@ -22,9 +23,9 @@ FRAMES: Stages = (
 WITH_DETAIL: Stages = (
     (Stage("frames", (46, 60), scenes=8), 0.5),
     (Stage("frames", (92, 120), scenes=4), 0.3),
-    (Stage("patches", (92, 120), scenes=4, patches=1), 0.2),
+    (Stage("patches", PATCH, scenes=4), 0.2),
 )
-VALIDATIONS = 12
+LOOKS_BACK = 12  # validations in a run
 
 
 def personal(start: Path, options: Mapping[str, Any], *, detail: bool, steps: int = STEPS, seed: int = 0) -> Recipe:
@@ -37,6 +38,7 @@ def personal(start: Path, options: Mapping[str, Any], *, detail: bool, steps: in
         steps: in all.
         seed: of the batches.
     """
+    period = max(1, steps // LOOKS_BACK)
     return Recipe(
         name=NAME,
         model="canonical",
@@ -52,6 +54,6 @@ def personal(start: Path, options: Mapping[str, Any], *, detail: bool, steps: in
         average=0.99,
         seed=seed,
         log_every=max(1, steps // 60),
-        validate_every=max(1, steps // VALIDATIONS),
-        save_every=max(1, steps // VALIDATIONS),
+        validate_every=period,
+        save_every=period,
     )

@@ -1,0 +1,252 @@
+"""What ``crispnet fit`` does: raws and pictures of them become a look, and a report says what it is worth.
+
+Beside LOOK.onnx lies LOOK.onnx.fit/, by which an interrupted fit goes on:
+
+    command/            pictures that a command made of the raws, where one was given
+    pairs/              which raws and pictures belong together (``crispnet data scan``)
+    laid/               those pictures, laid over their photosites (``crispnet data align``)
+    run/                the network that learns (``crispnet train``)
+    report.html         how far the look is from pictures that were held out, before and after, and simple controls
+"""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from crispnet.app import batch
+from crispnet.app.aligning import lay
+from crispnet.app.becoming import Contenders, become
+from crispnet.app.collecting import MANIFEST, frames_of
+from crispnet.app.commanding import check_template, make_pictures
+from crispnet.app.refusing import complain
+from crispnet.app.scanning import Wish as Scan
+from crispnet.app.scanning import find_pairs
+from crispnet.app.watching import watched
+from crispnet.data.finding import Finder
+from crispnet.data.frames import Frame
+from crispnet.data.pairs import Pair, read_manifest, write_manifest
+from crispnet.data.target import LAID
+from crispnet.errors import CrispnetError, DataError
+from crispnet.evaluate.fit_page import fit_page
+from crispnet.evaluate.judging import Verdict, judge
+from crispnet.files import check_destination, make_folder, write_whole
+from crispnet.look.file import LookFile
+from crispnet.look.shelf import file_of, load_look
+from crispnet.train.loop import Progress, Run
+from crispnet.train.loop import fit as train
+from crispnet.train.personal import PATCH, THRESHOLDS, personal
+from crispnet.train.reopening import start_from
+
+MINUTES = 10.0  # between two shots of one scene
+FEW, GOOD = 8, 20  # pairs to learn from
+START = "start.safetensors"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the user asked for: see ``crispnet fit --help``."""
+
+    folders: tuple[Path, ...]
+    output: Path
+    look: str
+    command: str | None
+    steps: int
+    seed: int
+    overwrite: bool
+
+    @property
+    def folder(self) -> Path:
+        """Where everything but the look lies."""
+        return self.output.with_name(f"{self.output.name}.fit")
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """What a look is fitted to.
+
+    Attributes:
+        frames: to learn from.
+        validation: to choose the best weights by.
+        held_out: to judge by. Where scenes are few, the same as ``validation``.
+    """
+
+    frames: Sequence[Frame]
+    validation: Sequence[Frame]
+    held_out: Sequence[Frame]
+
+    @property
+    def shared(self) -> bool:
+        """Whether the weights are chosen by the very frames that they are judged by."""
+        return self.validation is self.held_out
+
+    @property
+    def detailed(self) -> bool:
+        """Whether all pictures have the raw's full size, and are large enough to be cut into patches."""
+        everything = (*self.frames, *self.held_out)
+        return all(
+            _is_full_size(frame) and all(side >= part for side, part in zip(frame.packed.shape[1:], PATCH, strict=True))
+            for frame in everything
+        )
+
+
+def _is_full_size(frame: Frame) -> bool:
+    laid = frame.tags.get(LAID)
+    return bool(laid.get("full_size")) if isinstance(laid, Mapping) else True
+
+
+def fit_and_say(wish: Wish, *, as_json: bool) -> bool:
+    """Fit a look, say what it is worth, and return whether it was finished.
+
+    Raises:
+        CrispnetError: there are no raws, or the command cannot be run.
+        DataError: too few pairs came through to learn from one scene and judge by another.
+        LookError: the look to begin with is not one that can learn more.
+        OutputError: something cannot be written.
+    """
+    began = time.monotonic()
+    words = check_template(wish.command) if wish.command else None
+    if wish.output.suffix.lower() != ".onnx":
+        raise CrispnetError(f"{wish.output} is no name of a look. One that ends in .onnx was needed. Give another.")
+    check_destination(wish.output, raw=None, overwrite=wish.overwrite)
+    look = LookFile.open(file_of(wish.look))
+    make_folder(wish.folder, purpose="the fit", advice="Choose another place with -o.")
+    material = _material(_laid(_pairs(wish, words), wish.folder / "laid"), wish.folder / "frames")
+    _say_few(material)
+    options = start_from(look, wish.folder / START, thresholds=THRESHOLDS)
+    recipe = personal(wish.folder / START, options, detail=material.detailed, steps=wish.steps, seed=wish.seed)
+    with watched(recipe.steps, "learning") as tell:
+
+        def on_step(progress: Progress) -> None:
+            tell(progress.step, note=f"loss {progress.loss:.4f}", left=progress.seconds_left)
+
+        run = train(recipe, material.frames, material.validation, wish.folder / "run", on_step=on_step)
+    if run.step < recipe.steps:
+        typer.echo(f"Stopped and saved after {run.step} of {recipe.steps} steps. The same command goes on.", err=True)
+        return False
+    _conclude(wish, material, run, seconds=time.monotonic() - began, as_json=as_json)
+    return True
+
+
+def _pairs(wish: Wish, words: Sequence[str] | None) -> list[Pair]:
+    """Find the pairs, or those that were found before."""
+    folder = wish.folder / "pairs"
+    if (folder / MANIFEST).is_file():
+        typer.echo(f"Going on with the pairs in {folder}.", err=True)
+        return read_manifest(folder / MANIFEST)
+    scan = Scan(wish.folders, folder, MINUTES, wish.seed, overwrite=False)
+    if words is None:
+        return find_pairs(scan, Finder(wish.folders, passed_over=[folder])).pairs
+    return find_pairs(scan, make_pictures(words, batch.raws_in(wish.folders), wish.folder / "command")).pairs
+
+
+def _laid(pairs: Sequence[Pair], folder: Path) -> list[Pair]:
+    """Lay the pictures over their photosites; what cannot be laid is said and left out."""
+    make_folder(folder, purpose="the pictures", advice="Choose another place with -o.")
+    by_raw = {pair.raw: pair for pair in pairs}
+    laid = []
+    with watched(len(by_raw), "aligning") as tell:
+        for done, task in enumerate(batch.plan(by_raw, folder, ".png"), 1):
+            try:
+                laid.append(lay(by_raw[task.raw], task.picture, longest=None)[0])
+            except CrispnetError as error:
+                complain(f"{task.raw} is left out: {error}")
+            tell(done)
+    write_manifest(laid, folder / MANIFEST)
+    return laid
+
+
+def _material(pairs: Sequence[Pair], folder: Path) -> Material:
+    present = {split: any(pair.split == split for pair in pairs) for split in ("train", "validation", "test")}
+    if not present["train"] or not (present["test"] or present["validation"]):
+        scenes = len({pair.scene for pair in pairs})
+        raise DataError(
+            f"{len(pairs)} pairs of {scenes} scenes are too few. Two scenes at least were needed, one to learn from "
+            "and one to judge by; better twenty. Add raws of other places and other light."
+        )
+    frames, held_out = (
+        frames_of(pairs, split, places=[folder]) for split in ("train", "test" if present["test"] else "validation")
+    )
+    spare = present["test"] and present["validation"]
+    return Material(frames, frames_of(pairs, "validation", places=[folder]) if spare else held_out, held_out)
+
+
+def _say_few(material: Material) -> None:
+    count = len(material.frames)
+    typer.echo(f"{count} pairs to learn from, {len(material.held_out)} held out to judge by.", err=True)
+    if count < FEW:
+        complain(f"{count} pairs are few: expect the right mood, not the right colours. {GOOD} or more make a look.")
+
+
+def _conclude(wish: Wish, material: Material, run: Run, *, seconds: float, as_json: bool) -> None:
+    """Judge what came of it, and make the best of it the look."""
+    contenders = Contenders.of(load_look(wish.look), run.folder, material.frames)
+    with watched(len(material.held_out), "judging") as tell:
+        verdict = judge(contenders.renders, material.held_out, tell=tell)
+    control, chosen = contenders.choose(verdict)
+    facts = _facts(wish, material, seconds)
+    become(wish.output, contenders, chosen, facts=facts, overwrite=wish.overwrite)
+    remarks = _remarks(verdict, material, control=control, chosen=chosen)
+    names = list(contenders.renders)
+    report = wish.folder / "report.html"
+    page = fit_page(
+        f"{wish.output.stem}: a look of your own", verdict, chosen=chosen, names=names, remarks=remarks, facts=facts
+    )
+    write_whole(report, [page.encode()], raw=None, overwrite=True)
+    means = {name: round(verdict.mean(name), 3) for name in names}
+    if as_json:
+        said = {"look": str(wish.output), "chosen": chosen, "delta_e": means, "report": str(report)}
+        typer.echo(json.dumps(said | {"held_out": len(material.held_out), "seconds": round(seconds, 1)}))
+        return
+    for remark in remarks:
+        typer.echo(remark, err=True)
+    width = max(map(len, names))
+    typer.echo("\n".join(f"{name:<{width}}  ΔE76 {mean:.2f}" for name, mean in means.items()))
+    typer.echo(f"report: {report}")
+    typer.echo(wish.output)
+
+
+def _facts(wish: Wish, material: Material, seconds: float) -> dict[str, str]:
+    pairs = len(material.frames)
+    scenes = len({frame.scene for frame in material.frames})
+    cameras = sorted({str(frame.tags["camera"]) for frame in material.frames if "camera" in frame.tags})
+    return {
+        "began as": wish.look,
+        "learned from": f"{pairs} pairs of {scenes} scenes",
+        "held out": f"{len(material.held_out)} pairs",
+        "cameras": ", ".join(cameras) or "not recorded",
+        "pictures": f"made by: {wish.command}" if wish.command else "the camera's own",
+        "detail": "learned from pictures of full size" if material.detailed else "kept; the pictures are small",
+        "steps": str(wish.steps),
+        "minutes": f"{seconds / 60:.1f}",
+    }
+
+
+def _remarks(verdict: Verdict, material: Material, *, control: str, chosen: str) -> list[str]:
+    """Say what a reader has to know before the figures."""
+    mean, simple = verdict.mean(chosen), verdict.mean(control)
+    remarks = []
+    if chosen == control:
+        remarks.append(
+            f"The {control} is nearer to held-out pictures ({simple:.2f}) than the network, so it is the look. More "
+            "pairs of more scenes would let the network learn what depends on the scene."
+        )
+    else:
+        remarks.append(
+            f"The look leaves a mean ΔE76 of {mean:.2f} on held-out pictures; the best control, the {control}, leaves "
+            f"{simple:.2f}."
+        )
+    if len(material.frames) < FEW:
+        remarks.append(
+            f"{len(material.frames)} pairs are few. With {GOOD} or more, of all the light that you photograph in, "
+            "figures and look are worth more."
+        )
+    if material.shared:
+        remarks.append(
+            "Scenes are so few that the best weights were chosen by the same pictures that they are judged by. Judge "
+            "by other photographs, too."
+        )
+    return remarks
