@@ -25,6 +25,7 @@ LEAST = 300  # pixels along a picture's longer side
 MOST_CLIPPED = 0.6  # of a picture
 BLACK, WHITE = 2, 253  # codes beyond which a picture says nothing of colour
 NEEDED_RAW = "A whole raw file was needed. Copy it again from the card."
+NO_PICTURE = "There is no picture of it. One was needed to learn from. Set the camera to save JPEGs beside its raws."
 TAKE_AWAY = "Nothing needs to be done."
 
 
@@ -116,7 +117,7 @@ class Gate:
             if candidate.path:
                 self.taken[candidate.path.absolute()] = path
             return Verdict(path, "", raw, proof, candidate, picture, found, tuple(refused))
-        return Verdict(path, _joined(refused), raw, proof, refused=tuple(refused))
+        return Verdict(path, _joined(refused) or NO_PICTURE, raw, proof, refused=tuple(refused))
 
     def _twin(self, path: Path) -> Path | None:
         """Find a raw of the same content that came before."""

@@ -51,6 +51,8 @@ def file_of(name: str) -> Path:
     if name.lower().endswith(ENDING):
         return Path(name)
     files = _files()
+    if name == PlainLook.name:
+        raise LookError(f"{name} has no weights. A trained look was needed. Choose {', '.join(files)}, or a look file.")
     if name not in files:
         raise LookError(
             f"There is no look called {name!r}. A name among {', '.join(shipped())}, or a file that ends in {ENDING}, "

@@ -1,0 +1,220 @@
+"""Fitting, from folders of a photographer to a look that develops; in few steps, for it is the way that is tested."""
+
+import json
+import re
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+import crispnet
+from crispnet.app.becoming import as_table
+from crispnet.app.cli import app
+from crispnet.app.commanding import check_template
+from crispnet.errors import CrispnetError
+from crispnet.evaluate.controls import Curve, Lut, MatrixCurve
+from crispnet.evaluate.judging import judge
+from crispnet.evaluate.samples import camera_values
+from crispnet.look.file import CARD
+from crispnet.model.catalogue import build
+from crispnet.model.contract import Metadata
+from crispnet.raw.orientation import upright
+from crispnet.raw.writer import write_dng
+from crispnet.train.export import export
+from crispnet.train.reopening import NETWORK
+from making import raw_image
+
+BOX = Path(__file__).parents[2] / "samples" / "box.crw"
+CORNERS = ((100, 100), (100, 1500), (1000, 100), (1100, 1200), (700, 700))
+
+
+def warm(pixels):
+    """What a camera makes of a plain rendering: warmer, and with more contrast."""
+    return np.clip(pixels, 0, 1) ** 1.25 * np.array([1.0, 0.95, 0.82], np.float32)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Five raws, cut out of one, with pictures beside them."""
+    place, box = tmp_path_factory.mktemp("card"), crispnet.open_raw(BOX)
+    for number, (top, left) in enumerate(CORNERS):
+        part = np.ascontiguousarray(box.mosaic[top : top + 280, left : left + 360])
+        times = {"datetime": f"2026:05:0{number + 1} 10:00:00"}
+        raw = replace(raw_image(height=280, width=360), mosaic=part, black=box.black, white=box.white, exif=times)
+        path = write_dng(raw, place / f"{number}.dng")
+        pixels = warm(upright(crispnet.develop(path, "plain").pixels, raw.orientation))
+        Image.fromarray((pixels * 255 + 0.5).astype(np.uint8)).save(place / f"{number}.jpg", quality=97, subsampling=0)
+    return place
+
+
+def run(*words):
+    return CliRunner().invoke(app, ["fit", *map(str, words)])
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    """A look for any camera that knows nothing, and is quick about it."""
+    options = {"widths": [6, 8, 10], "blocks": 1, "dim": 16, "depth": 1}
+    card = dict.fromkeys(CARD, "something") | {NETWORK: json.dumps({"model": "canonical", "options": options})}
+    path = tmp_path_factory.mktemp("tiny") / "tiny.onnx"
+    export(build("canonical", **options), path, name="tiny", version="1", card=card)
+    return path
+
+
+@pytest.fixture(scope="module")
+def fitted(folder, tiny, tmp_path_factory):
+    look = tmp_path_factory.mktemp("looks") / "mine.onnx"
+    result = run(folder, "-o", look, "--look", tiny, "--steps", 3, "--json")
+    assert result.exit_code == 0, result.output
+    return look, json.loads(result.stdout)
+
+
+def test_a_folder_becomes_a_look_that_develops(fitted, folder):
+    look, said = fitted
+    assert said["look"] == str(look)
+    photo = crispnet.develop(folder / "0.dng", crispnet.load_look(str(look)))
+    assert photo.look.startswith("mine ")
+    assert photo.pixels.shape == (280, 360, 3)
+    card = crispnet.load_look(str(look)).card
+    assert "pairs" in card["learned from"]
+    assert card["began as"].endswith("tiny.onnx")
+
+
+def test_what_is_best_on_held_out_pictures_becomes_the_look(fitted):
+    _, said = fitted
+    means = said["delta_e"]
+    rivals = {name: mean for name, mean in means.items() if name != "before"}
+    assert said["chosen"] == min(rivals, key=rivals.get)
+    assert set(means) == {"before", "curve", "3 × 3 + curve", "3-D table", "after"}
+
+
+def test_the_report_shows_what_it_says(fitted):
+    look, said = fitted
+    page = Path(said["report"]).read_text(encoding="utf-8")
+    figures = np.array([float(figure) for figure in re.findall(r">(\d+\.\d\d)<", page)])
+    for name, mean in said["delta_e"].items():
+        assert name in page
+        assert np.abs(figures - mean).min() <= 0.0055
+    assert page.count("<img") >= 2 * len(said["delta_e"])
+    assert "<script" not in page
+    assert "few" in page
+    assert (look.parent / "mine.onnx.fit" / "pairs" / "left-out.jsonl").is_file()
+
+
+def test_what_is_done_is_not_done_again(fitted, folder, tiny):
+    look, said = fitted
+    words = folder, "-o", look, "--look", tiny, "--steps", 3
+    assert run(*words).exit_code == 3  # it exists
+    again = run(*words, "--overwrite", "--json")
+    assert again.exit_code == 0, again.output
+    assert "Going on with the pairs" in again.stderr
+    assert json.loads(again.stdout)["delta_e"] == said["delta_e"]
+
+
+def test_pictures_may_be_made_by_a_command(folder, tiny, tmp_path):
+    """Any program that reads a raw and writes a picture, and what it fails on is said and left out."""
+    program = tmp_path / "isp.py"
+    program.write_text(
+        "import shutil, sys\n"
+        "raw, picture = sys.argv[1:]\n"
+        "if raw.endswith('3.dng'): sys.exit('too hard')\n"
+        "shutil.copy(raw.replace('.dng', '.jpg'), picture)\n"
+    )
+    command = f"'{sys.executable}' '{program}' {{raw}} {{picture}}"
+    words = "--look", tiny, "--steps", 1, "--from-command", command, "--json"
+    result = run(folder, "-o", tmp_path / "b.onnx", *words)
+    assert result.exit_code == 0, result.output
+    assert "too hard" in result.stderr
+    made = tmp_path / "b.onnx.fit" / "command"
+    assert sorted(path.name for path in made.iterdir()) == ["0.jpg", "1.jpg", "2.jpg", "4.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["-o", "a.txt"], "no name of a look"),
+        (["-o", "a.onnx", "--look", "plain"], "has no weights"),
+        (["-o", "a.onnx", "--look", "mystery"], "no look called"),
+        (["-o", "a.onnx", "--from-command", "isp --in {raw}"], "does not say where {picture}"),
+        (["-o", "a.onnx", "--from-command", "isp '{raw} {picture}"], "cannot be read"),
+        (["-o", "a.onnx", "--from-command", "/no/such/isp {raw} {picture}"], "cannot be run"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_words(folder, tmp_path, monkeypatch, words, complaint):
+    monkeypatch.chdir(tmp_path)
+    result = run(folder, *words)
+    assert result.exit_code == 3
+    assert complaint in result.stderr
+    assert not (tmp_path / "a.onnx").exists()
+
+
+def test_too_few_pairs_are_refused(folder, tmp_path):
+    (tmp_path / "card").mkdir()
+    assert run(tmp_path / "card", "-o", tmp_path / "a.onnx").exit_code == 3
+    for ending in ("dng", "jpg"):
+        (tmp_path / "card" / f"0.{ending}").write_bytes((folder / f"0.{ending}").read_bytes())
+    result = run(tmp_path / "card", "-o", tmp_path / "a.onnx")
+    assert result.exit_code == 3
+    assert "too few" in result.stderr
+
+
+def test_a_template_is_split_as_a_shell_would():
+    assert check_template("isp --in {raw} --out '{picture}' -q 95") == [
+        "isp",
+        "--in",
+        "{raw}",
+        "--out",
+        "{picture}",
+        "-q",
+        "95",
+    ]
+    with pytest.raises(CrispnetError):
+        check_template("isp")
+
+
+class Shot:
+    """A frame of noise under a known rendition."""
+
+    def __init__(self, seed, name="a"):
+        random = np.random.default_rng(seed)
+        self.name, self.scene, self.tags = name, name, {}
+        self.packed = (random.random((4, 24, 32)) * 0.6).astype(np.float16)
+        self.packed[3] = self.packed[1]
+        self.white_balance = np.array([1.6, 1, 1.3, 1], np.float32)
+        camera = camera_values(self.packed, white_balance=self.white_balance)
+        colours = np.clip(camera @ np.array([[0.9, 0.1, 0], [0, 0.8, 0.1], [0, 0.1, 0.9]]), 0, 1) ** 0.45
+        self.target = np.rint(255 * np.repeat(np.repeat(colours, 2, axis=0), 2, axis=1)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("kind", [Curve, MatrixCurve, Lut])
+def test_a_control_becomes_a_table_of_the_same_colours(kind):
+    frames = [Shot(seed) for seed in range(3)]
+    control = kind.fit(frames)
+    table = as_table(control)
+    import torch
+
+    flat = np.random.default_rng(5).random((40, 4)).astype(np.float32) * 0.6
+    flat[:, 3] = flat[:, 1]
+    packed = torch.from_numpy(flat)[:, :, None, None].expand(40, 4, 4, 4).contiguous()
+    light = torch.from_numpy(frames[0].white_balance)[None].expand(40, 4)
+    scene = table.scene(packed, Metadata(light, torch.eye(3).expand(40, 3, 3), torch.zeros(40)))
+    found = table.render(packed, scene)[:, :, 4, 4].numpy()
+    expected = control.colours(flat[:, :3] * frames[0].white_balance[:3])
+    assert np.abs(found - expected).mean() < 0.01
+
+
+def test_of_equals_the_simpler_wins():
+    frames = [Shot(1, "a"), Shot(2, "b")]
+
+    def right(frame):
+        return frame.target / np.float32(255)
+
+    verdict = judge({"simple": right, "elaborate": right, "dark": lambda frame: 0.5 * right(frame)}, frames)
+    assert verdict.best(["simple", "elaborate", "dark"]) == "simple"
+    assert verdict.mean("simple") == 0
+    assert verdict.mean("dark") > 10
+    assert [len(strip) for strip in verdict.shown] == [1 + 2 * 3] * 2
