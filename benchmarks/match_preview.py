@@ -26,7 +26,7 @@ from others import MIRRORED, VERSIONS, colour_difference, developed_by, installe
 from provenance import provenance, write
 
 SIZES = ((240, 320), (375, 500), (480, 640), (750, 1000))  # rows, columns
-WIDTH = 420  # of a picture of the sheet
+WIDTH = 300  # of a picture of the sheet
 ROUNDS = 3
 CAMERA, PLAIN = "the camera", "plain"
 
@@ -50,7 +50,7 @@ def main() -> None:
         print(path.name, {name: found.get("320x240") for name, found in figures.items()}, photographs[-1]["seconds"])
         rows.append(beside([labelled(_small(each), name) for name, each in pictures.items()]))
     if wish.sheet:
-        stack(rows).save(wish.sheet, quality=88, subsampling=0)
+        stack(rows).save(wish.sheet, quality=84)
     if wish.write:
         facts = {"look": f"{look.name} {look.version}", "rounds": ROUNDS, "photographs": photographs}
         write(wish.write, {**provenance(programs=VERSIONS), **facts})
