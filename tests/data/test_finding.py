@@ -9,6 +9,14 @@ from crispnet.errors import ForeignPicture, NoCameraPicture
 SOFTWARE = 0x0131
 
 
+@pytest.fixture
+def tmp_path(tmp_path: Path) -> Path:
+    """A folder without neighbours: those of other tests may have names like folders of pictures."""
+    alone = tmp_path / "alone" / "here"
+    alone.mkdir(parents=True)
+    return alone
+
+
 def picture(path: Path, software: str | None = None) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     exif = Image.Exif()

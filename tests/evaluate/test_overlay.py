@@ -79,7 +79,7 @@ def test_other_sizes_are_refused_and_aligned():
     for pair in ((half, SCENE), (SCENE, half)):
         found = laid_over(*pair)
         assert found.result.shape == found.reference.shape == half.shape
-        assert np.abs(found.result - found.reference).max() < 0.05
+        assert np.abs(found.result - found.reference).max() < 0.06  # at an edge, for a fiftieth of a pixel
 
 
 @pytest.mark.parametrize("swapped", [False, True])

@@ -94,7 +94,7 @@ def become(path: Path, contenders: Contenders, chosen: str, *, facts: Mapping[st
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "software": f"crispnet {VERSION}",
     }
-    export(isp, path, name=path.stem, version=version, card=facts | card, overwrite=overwrite)
+    export(isp, path, name=path.stem, version=version, card={**facts, **card}, overwrite=overwrite)
 
 
 def as_table(control: Control) -> Table:

@@ -11,8 +11,8 @@ import numpy as np
 
 from crispnet.darkroom.blocks import PLAIN
 from crispnet.darkroom.levels import IDENTITY, LUMA, Level, evaluated, positions
-from crispnet.darkroom.registration import ASPECTS, COARSE, FLIPS, LEAST, ForeignPicture, Registration, register
-from crispnet.errors import PictureError
+from crispnet.darkroom.registration import ASPECTS, COARSE, FLIPS, LEAST, Registration, register
+from crispnet.errors import ForeignPicture, PictureError
 from crispnet.evaluate.metrics import WINDOW
 
 STILL = 0.25  # pixels of displacement that are none

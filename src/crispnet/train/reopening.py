@@ -21,7 +21,7 @@ from crispnet.model import catalogue, checkpoint
 from crispnet.model.canonical import Canonical
 
 NETWORK = "network"  # the heading of a card under which a look says what it was made of
-FIRST = {"model": "canonical", "options": {}}  # of looks that do not say, the first shipped one among them
+FIRST: Mapping[str, Any] = {"model": "canonical", "options": {}}  # of looks that do not say
 UNREAD = "num_batches_tracked"
 
 
