@@ -19,7 +19,7 @@ import typer
 
 from crispnet.app import batch
 from crispnet.app.aligning import lay
-from crispnet.app.becoming import Contenders, become
+from crispnet.app.becoming import AFTER, BEFORE, Contenders, become
 from crispnet.app.collecting import MANIFEST, frames_of
 from crispnet.app.commanding import check_template, make_pictures
 from crispnet.app.refusing import complain
@@ -190,20 +190,19 @@ def _conclude(wish: Wish, material: Material, run: Run, *, seconds: float, as_js
     facts = _facts(wish, material, seconds)
     become(wish.output, contenders, chosen, facts=facts, overwrite=wish.overwrite)
     remarks = _remarks(verdict, material, control=control, chosen=chosen)
-    names = list(contenders.renders)
     report = wish.folder / "report.html"
-    page = fit_page(
-        f"{wish.output.stem}: a look of your own", verdict, chosen=chosen, names=names, remarks=remarks, facts=facts
-    )
+    title = f"{wish.output.stem}: a look of your own"
+    beside = [AFTER if chosen == control else control, BEFORE]
+    page = fit_page(title, verdict, chosen=chosen, beside=beside, remarks=remarks, facts=facts)
     write_whole(report, [page.encode()], raw=None, overwrite=True)
-    means = {name: round(verdict.mean(name), 3) for name in names}
+    means = {name: round(verdict.mean(name), 3) for name in contenders.renders}
     if as_json:
         said = {"look": str(wish.output), "chosen": chosen, "delta_e": means, "report": str(report)}
         typer.echo(json.dumps(said | {"held_out": len(material.held_out), "seconds": round(seconds, 1)}))
         return
     for remark in remarks:
         typer.echo(remark, err=True)
-    width = max(map(len, names))
+    width = max(map(len, means))
     typer.echo("\n".join(f"{name:<{width}}  ΔE76 {mean:.2f}" for name, mean in means.items()))
     typer.echo(f"report: {report}")
     typer.echo(wish.output)

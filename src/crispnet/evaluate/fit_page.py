@@ -11,7 +11,13 @@ WORST = 6  # frames that are shown
 
 
 def fit_page(
-    title: str, verdict: Verdict, *, chosen: str, names: Sequence[str], remarks: Sequence[str], facts: Mapping[str, str]
+    title: str,
+    verdict: Verdict,
+    *,
+    chosen: str,
+    beside: Sequence[str],
+    remarks: Sequence[str],
+    facts: Mapping[str, str],
 ) -> str:
     """Set the report.
 
@@ -19,23 +25,24 @@ def fit_page(
         title: of the page.
         verdict: over the frames that were held out.
         chosen: the contender that became the look.
-        names: of the contenders to show, in order.
+        beside: contenders whose pictures are shown beside its.
         remarks: what a reader has to know, a sentence or two each.
         facts: what it was learned from, by whom, how long.
     """
-    worst = sorted(range(len(verdict.shown)), key=lambda place: -_delta_e(verdict, chosen, place))
+    names = list(verdict.cases)
+    worst = sorted(range(len(verdict.strips)), key=lambda place: -_delta_e(verdict, chosen, place))
     parts = [
         *map(paragraph, remarks),
         heading("On pairs that were held out"),
         table(["", *SHORT.values()], [[_marked(name, chosen), *_cells(verdict.summary(name))] for name in names]),
-        paragraph("Means over pictures, below the 95 % interval of ΔE76.", faint=True),
+        paragraph("How sure the means of ΔE76 are: their 95 % intervals over pictures."),
         table(["", "ΔE76", "95 %"], [_interval(name, verdict.summary(name)["delta_e"]) for name in names]),
         heading("By hue of the camera's picture"),
         _groups(verdict, names, "hues"),
         heading("By lightness of the camera's picture"),
         _groups(verdict, names, "bands"),
         heading("The worst pictures"),
-        *(part for place in worst[:WORST] for part in _pictures(verdict, place)),
+        *(part for place in worst[:WORST] for part in _pictures(verdict, place, [chosen, *beside])),
         heading("What it was made of"),
         table(["", ""], facts.items()),
         paragraph(ABOUT, faint=True),
@@ -69,6 +76,7 @@ def _groups(verdict: Verdict, names: Sequence[str], kind: str) -> Html:
     return table(["ΔE76", "pictures", *names], rows)
 
 
-def _pictures(verdict: Verdict, place: int) -> list[Html]:
-    name = next(iter(verdict.cases.values()))[place].name
-    return [heading(name), pictures(verdict.shown[place])]
+def _pictures(verdict: Verdict, place: int, names: Sequence[str]) -> list[Html]:
+    strip, case = verdict.strips[place], verdict.cases[names[0]][place]
+    row = [strip.camera, *(strip.results[name] for name in dict.fromkeys(names)), strip.maps[names[0]]]
+    return [heading(case.name), pictures(row)]

@@ -22,16 +22,31 @@ LONGEST = 420  # pixels of a picture in a report
 
 
 @dataclass(frozen=True, eq=False)
+class Strip:
+    """A frame, to be looked at.
+
+    Attributes:
+        camera: the camera's own picture of it.
+        results: by contender, what became of it.
+        maps: by contender, where that differs.
+    """
+
+    camera: Shown
+    results: Mapping[str, Shown]
+    maps: Mapping[str, Shown]
+
+
+@dataclass(frozen=True, eq=False)
 class Verdict:
     """What is known of each contender.
 
     Attributes:
         cases: by contender, a case for each frame, in the order of the frames.
-        shown: by frame, the camera's own picture and what each contender made of it.
+        strips: the frames, in their order.
     """
 
     cases: Mapping[str, Sequence[Case]]
-    shown: Sequence[Sequence[Shown]]
+    strips: Sequence[Strip]
 
     def summary(self, name: str) -> Mapping[str, Interval]:
         """Average a contender's figures over frames."""
@@ -57,21 +72,22 @@ def judge(
         tell: is told how many frames are done.
     """
     cases: dict[str, list[Case]] = {name: [] for name in contenders}
-    shown = []
+    strips = []
     for done, frame in enumerate(frames, 1):
         reference = np.asarray(frame.target, np.float32) / np.float32(255)
-        strip = [Shown(_picture(reference, frame), "the camera")]
+        results: dict[str, Shown] = {}
+        maps: dict[str, Shown] = {}
+        strip = Strip(Shown(_picture(reference, frame), "the camera"), results, maps)
         for name, render in contenders.items():
             result = np.clip(render(frame), 0, 1)
             found = score(result, reference)
-            figures = f"ΔE76 {found.figures['delta_e']:.1f}"
-            strip.append(Shown(_picture(result, frame), f"{name}: {figures}"))
-            strip.append(Shown(_map(found, frame), f"{name}: where it differs", drawn=True))
+            results[name] = Shown(_picture(result, frame), f"{name}: ΔE76 {found.figures['delta_e']:.1f}")
+            maps[name] = Shown(_map(found, frame), f"{name}: where it differs", drawn=True)
             size = reference.shape[1], reference.shape[0]
             cases[name].append(Case(frame.name, size, found).without_pictures())
-        shown.append(strip)
+        strips.append(strip)
         tell(done)
-    return Verdict(cases, shown)
+    return Verdict(cases, strips)
 
 
 def _picture(pixels: np.ndarray, frame: Frame) -> Image.Image:
