@@ -159,6 +159,20 @@ def _match(result: Result) -> str:
     ])  # fmt: skip
 
 
+def _distil(result: Result) -> str:
+    names = ("before", "curve", "matrix-curve", "lut", "after")
+    rows = [
+        (name.replace("-", ", "), *(_shown(found[each]) for each in names), f"{found['against_the_best_control']:+.0%}")
+        for name, found in result["renderings"].items()
+    ]
+    return "\n".join([
+        "## Looks distilled from other raw developers\n",
+        f"`crispnet fit` learns {result['learned']} virtual captures as RawTherapee and darktable render them, with",
+        f"settings that depend on the scene; mean ΔE76 on {result['judged']} others. Before: the look it began as.\n",
+        table(["rendering", "before", "curve", "3 × 3 + curve", "3-D table", "after", "against the best"], rows),
+    ])  # fmt: skip
+
+
 def _shading(result: Result) -> str:
     def row(patch: Result) -> tuple[str, ...]:
         before, after = patch["before"], patch["after"]
@@ -200,6 +214,7 @@ SECTIONS = {
     "demosaic": _demosaic,
     "plain": _plain,
     "match": _match,
+    "distil": _distil,
     "shading": _shading,
     "difficulty": _difficulty,
 }
