@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import crispnet
+from crispnet.app import fitting
 from crispnet.app.becoming import as_table
 from crispnet.app.cli import app
 from crispnet.app.commanding import check_template
@@ -112,6 +114,26 @@ def test_what_is_done_is_not_done_again(fitted, folder, tiny):
     again = run(*words, "--overwrite", "--json")
     assert again.exit_code == 0, again.output
     assert "Going on with the pairs" in again.stderr
+    assert json.loads(again.stdout)["delta_e"] == said["delta_e"]
+
+
+def test_a_fit_that_was_interrupted_goes_on_to_the_same_look(fitted, folder, tiny, tmp_path, monkeypatch):
+    _, said = fitted
+    words = folder, "-o", tmp_path / "mine.onnx", "--look", tiny, "--steps", 3, "--json"
+    train = fitting.train
+
+    def interrupted(*arguments, on_step, **options):
+        stop = threading.Event()
+        return train(*arguments, stop=stop, on_step=lambda progress: (on_step(progress), stop.set()), **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fitting, "train", interrupted)
+        result = run(*words)
+    assert result.exit_code == 1
+    assert "Stopped and saved after 1 of 3 steps" in result.stderr
+    assert not (tmp_path / "mine.onnx").exists()
+    again = run(*words)
+    assert again.exit_code == 0, again.output
     assert json.loads(again.stdout)["delta_e"] == said["delta_e"]
 
 
