@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 from crispnet.colour import XYZ_TO_SRGB
 from crispnet.darkroom.photo import develop
@@ -12,6 +13,9 @@ from crispnet.errors import OutputError
 from crispnet.evaluate.measure import as_look, measure, metadata_of, paired, summary, write_results
 from crispnet.evaluate.metrics import METRICS, compare
 from crispnet.look.plain import PlainLook
+from crispnet.look.torch import TorchLook
+from crispnet.model.catalogue import build
+from crispnet.model.contract import Metadata
 from crispnet.raw.bayer import pack_linear, thumbnail
 from making import raw_image
 
@@ -92,6 +96,26 @@ def test_a_look_without_a_halo_gets_whole_frames():
     look.halo = None
     assert as_look(look)(of).shape == (180, 550, 3)
     assert look.rendered == [(96, 280)]
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("csanet", {"width": 4, "blocks": 1}),
+        ("awnet", {"width": 8, "blocks": (1, 1, 1, 1, 1), "growth": 4}),
+        ("pynet-ca", {"width": 2}),
+    ],
+)
+def test_networks_that_need_whole_photographs_can_be_measured(name, options):
+    """Those that pool over all pixels have no halo; the study has to measure them all the same."""
+    torch.manual_seed(0)
+    isp, of = build(name, **options).eval(), frame(height=128, width=192)
+    with torch.inference_mode():
+        packed = torch.tensor(of.packed.astype(np.float32))[None]
+        light = torch.tensor(of.white_balance)[None]
+        metadata = Metadata(light, torch.tensor(of.to_srgb)[None], torch.zeros(1))
+        expected = isp(packed, torch.tensor(of.thumbnail)[None], metadata)[0].permute(1, 2, 0).numpy()
+    np.testing.assert_allclose(as_look(TorchLook(isp, name=name))(of), expected, atol=2e-4)
 
 
 def test_metadata_is_the_frame_s():

@@ -62,8 +62,10 @@ def test_an_isp_in_training_is_set_to_evaluation_and_leaves_no_gradients():
     assert not scene.requires_grad
 
 
-def test_a_network_without_a_halo_is_no_look():
+def test_a_network_without_a_halo_is_measured_but_not_developed_with():
     isp = Shown()
     isp.halo = None
-    with pytest.raises(ValueError, match="expected a network with a halo, got Shown with none"):
-        TorchLook(isp, name="shown")
+    look = TorchLook(isp, name="shown")
+    assert look.halo is None
+    with pytest.raises(ValueError, match="expected a look that renders in windows, got shown"):
+        develop(raw_image(), look)

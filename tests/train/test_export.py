@@ -175,3 +175,10 @@ def test_a_card_that_says_too_little_is_refused(tmp_path):
     with pytest.raises(LookError, match="its card does not say"):
         export(network("unet-residual"), tmp_path / "a.onnx", **ABOUT | {"card": {"summary": "mine"}})
     assert not list(tmp_path.iterdir())
+
+
+def test_a_network_that_needs_whole_photographs_is_refused_in_words(tmp_path):
+    isp = build("csanet", width=4, blocks=1)
+    with pytest.raises(RunError, match=r"whole photographs only.*windows"):
+        export(isp, tmp_path / "a.onnx", **ABOUT)
+    assert list(tmp_path.iterdir()) == []

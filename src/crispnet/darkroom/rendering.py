@@ -41,19 +41,25 @@ def render(
 
     Returns:
         (height, width, 3) of the region, sRGB-encoded.
+
+    Raises:
+        ValueError: the look is exact on whole photographs only.
     """
+    halo = look.halo
+    if halo is None:
+        raise ValueError(f"expected a look that renders in windows, got {look.name}")
     pixels = np.empty((region.height, region.width, 3), QUANTISED[depth])
     free = budget - 2 * packed.nbytes - pixels.nbytes  # the mosaic and its copies are as large as half of packed
     room = max(free // look.bytes_per_cell, LEAST_CELLS)
     for window in windows(
-        *packed.shape[1:], cells=min(room, look.cells_at_once), halo=look.halo, room=room, stride=look.stride
+        *packed.shape[1:], cells=min(room, look.cells_at_once), halo=halo, room=room, stride=look.stride
     ):
         part = _overlap(window, region)
         if part is None:
             continue
-        around = with_halo(packed, window, halo=look.halo, stride=look.stride)
+        around = with_halo(packed, window, halo=halo, stride=look.stride)
         rendered = look.render(around[None], scene)[0].transpose(1, 2, 0)
-        top, left = (2 * (corner - look.halo) for corner in (window.top, window.left))
+        top, left = (2 * (corner - halo) for corner in (window.top, window.left))
         seen = rendered[part.top - top : part.bottom - top, part.left - left : part.right - left]
         target = pixels[part.top - region.top :, part.left - region.left :]
         quantise_into(target[: part.height, : part.width], seen)

@@ -52,7 +52,8 @@ class Look(Protocol):
         version: of its numbers, not of the software.
         card: what a user should know: a ``summary``, what it learned from, its licence, its figures.
         stride: heights and widths of ``packed`` must be multiples of it.
-        halo: packed pixels at each edge of a window whose result depends on what lies beyond the window.
+        halo: packed pixels at each edge of a window whose result depends on what lies beyond the window; None where
+            only whole photographs are exact. Such a look can be measured, but neither developed with nor exported.
         cells_at_once: packed pixels of the window it renders most efficiently.
         bytes_per_cell: memory that ``render`` needs for each packed pixel of a window, result included.
     """
@@ -61,9 +62,12 @@ class Look(Protocol):
     version: str
     card: Mapping[str, str]
     stride: int
-    halo: int
     bytes_per_cell: int
     cells_at_once: int
+
+    @property
+    def halo(self) -> int | None:
+        """Give the halo; most looks have a number, once and for all."""
 
     def scene(self, thumbnail: np.ndarray, metadata: Metadata) -> Any:
         """See the whole photograph."""

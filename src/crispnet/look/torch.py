@@ -40,19 +40,15 @@ class TorchLook:
         """Take an ISP as it is, on the device that it is on, and set it to evaluation.
 
         Args:
-            isp: a module with ``scene``, ``render``, ``stride`` and ``halo``.
+            isp: a module with ``scene``, ``render``, ``stride`` and ``halo``, which may be None (see ``Look``).
             name: what users call the look.
             version: of its numbers.
             card: what a user should know of it.
             bytes_per_cell: memory that ``render`` needs for each packed pixel.
-
-        Raises:
-            ValueError: the ISP has no halo: it cannot be rendered in windows.
         """
-        if isp.halo is None:
-            raise ValueError(f"expected a network with a halo, got {type(isp).__name__} with none")
         self.name, self.version, self.card = name, version, card or {}
-        self.stride, self.halo = int(isp.stride), int(isp.halo)
+        self.stride = int(isp.stride)
+        self.halo = None if isp.halo is None else int(isp.halo)
         self.bytes_per_cell, self.cells_at_once = bytes_per_cell, CELLS_AT_ONCE
         self._isp = isp.eval()
         self._device = next((weight.device for weight in isp.parameters()), torch.device("cpu"))

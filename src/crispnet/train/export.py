@@ -52,14 +52,19 @@ def export(
         overwrite: whether another file of that name may be replaced.
 
     Raises:
-        ValueError: the ISP has no halo: no runtime could render it in windows.
         LookError: name, version or card are not those of a look.
-        RunError: the file would not render what the ISP renders.
+        RunError: the ISP has no halo, so that nobody could render it in windows, or the file would not render what it
+            renders.
         OutputError: it cannot be written there.
     """
     path = Path(path)
     check_destination(path, raw=None, overwrite=overwrite)
     reference = TorchLook(isp, name=name, version=version, card=card)
+    if reference.halo is None:
+        raise RunError(
+            f"{path} was not written: {type(isp).__name__} is exact on whole photographs only. A network that renders "
+            "in windows was needed, as developing does. Choose the run of another."
+        )
     try:
         model = _joined(isp)
     except torch.onnx.errors.OnnxExporterError as error:
