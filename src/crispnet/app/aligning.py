@@ -12,8 +12,9 @@ from typing import Any
 import typer
 
 from crispnet.app import batch
+from crispnet.app.collecting import MANIFEST
 from crispnet.app.reporting import report
-from crispnet.app.splitting import MANIFEST, manifest_at
+from crispnet.app.splitting import manifest_at
 from crispnet.data.align import aligned
 from crispnet.data.laid import facts_of, laid_before, made_from, write_laid
 from crispnet.data.pairs import Pair, read_manifest, write_manifest

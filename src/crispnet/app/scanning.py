@@ -16,6 +16,7 @@ import numpy as np
 import typer
 
 from crispnet.app import batch
+from crispnet.app.collecting import MANIFEST
 from crispnet.app.contact import ContactSheet
 from crispnet.app.previewing import as_jpeg
 from crispnet.app.refusing import complain
@@ -29,7 +30,7 @@ from crispnet.errors import DataError
 from crispnet.files import check_destination, make_folder, whole_file
 from crispnet.raw.image import RawImage
 
-MANIFEST, LEFT_OUT, PICTURES = "manifest.jsonl", "left-out.jsonl", "picture"
+LEFT_OUT, PICTURES = "left-out.jsonl", "picture"
 NO_RAW = "There is no raw of its name. A raw file was needed beside it. Copy it from the card, too."
 NAMED = 3  # lonely pictures that are named one by one
 DELTA = "Δ"

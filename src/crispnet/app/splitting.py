@@ -7,6 +7,7 @@ from pathlib import Path
 
 import typer
 
+from crispnet.app.collecting import MANIFEST
 from crispnet.app.watching import watched
 from crispnet.data.pairs import SPLITS, Pair, read_manifest, write_manifest
 from crispnet.data.scenes import Scenes, dealt, scenes_of, small_picture
@@ -14,7 +15,6 @@ from crispnet.errors import DataError, NoCameraPicture
 from crispnet.files import check_destination
 from crispnet.raw.sidecar import picture_file
 
-MANIFEST = "manifest.jsonl"
 VERBS = ("train", "validate", "test")
 
 

@@ -6,6 +6,7 @@ given from the simplest to the most elaborate.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 import numpy as np
 from PIL import Image
@@ -54,7 +55,7 @@ class Verdict:
 
     def mean(self, name: str) -> float:
         """Give a contender's mean ΔE76."""
-        return self.summary(name)["delta_e"].mean
+        return fmean(case.score.figures["delta_e"] for case in self.cases[name])
 
     def best(self, names: Sequence[str]) -> str:
         """Name the best of some contenders, the first of equals."""
