@@ -7,7 +7,6 @@ from torch import Tensor, nn
 from crispnet.model import catalogue, checkpoint
 from crispnet.model.awnet import (
     WIDTH,
-    Beside,
     Block,
     GlobalContext,
     PyramidPooling,
@@ -248,17 +247,26 @@ def test_a_global_context_is_a_weighted_average_said_to_all_pixels_alike():
     torch.testing.assert_close(averaged[..., 0, 0], layer.say(features.mean(dim=(2, 3))))
 
 
-def test_a_block_joins_every_step_to_all_before_and_begins_without_statistics():
-    block, features = Block(16, 4).eval(), torch.randn(1, 16, 6, 6)
-    steps = [layer for layer in block.change if isinstance(layer, Beside)]
-    assert [layer.makers[1][0].in_channels for layer in steps] == [16, 20, 24, 28, 32, 36]
-    convolve, *_, normalise = steps[0].makers[1]
+def test_a_block_joins_every_step_to_all_before():
+    block, features = Block(16, 4).double(), torch.randn(2, 16, 6, 7, dtype=torch.float64)
+    assert [step.in_channels for step in block.steps] == [16, 20, 24, 28, 32, 36]
+    joined = features
+    for step, finish in zip(block.steps, block.finish, strict=True):
+        joined = torch.cat((joined, finish(step(joined))), dim=1)
+    made = block(features) - features
+    torch.testing.assert_close(made, block.change(joined))
+    asked = [each.weight for each in block.steps]
+    ours, theirs = (torch.autograd.grad(each.sum(), asked) for each in (made, block.change(joined)))
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_a_block_begins_without_statistics_and_normalises_after_the_relu():
+    convolve, (relu, normalise) = (block := Block(16, 4).eval()).steps[0], block.finish[0]
     nn.init.constant_(normalise.bias, -1.0)
-    joined = steps[0](features)
-    torch.testing.assert_close(joined[:, :16], features)
-    plain = torch.relu(convolve(features)) - 1  # normalised after the ReLU, as published
-    torch.testing.assert_close(joined[:, 16:], plain, rtol=1e-4, atol=1e-4)
-    torch.testing.assert_close(block(features) - features, block.change(features))
+    features = torch.randn(1, 16, 6, 6)
+    plain = torch.relu(convolve(features)) - 1
+    torch.testing.assert_close(normalise(relu(convolve(features))), plain, rtol=1e-4, atol=1e-4)
 
 
 def test_pyramid_pooling_of_an_even_field_is_even_and_keeps_its_size():

@@ -4,10 +4,11 @@ from itertools import pairwise
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional
 
 from crispnet.model.contract import Metadata
-from crispnet.model.pynet import COARSEST, Added, PyNET, normalised, plain, pynet
+from crispnet.model.pynet import COARSEST, Added, Evened, PyNET, Reflecting, normalised, plain, pynet
 
 NOTHING = torch.zeros(1, 0)
 AS_PUBLISHED = 47.555  # million, with the biases that a normalisation takes away again
@@ -26,12 +27,33 @@ def patch(*size: int) -> torch.Tensor:
 def test_the_number_of_parameters_is_the_published_one():
     with torch.device("meta"):
         network = pynet()
-    norms = [layer for layer in network.modules() if isinstance(layer, torch.nn.InstanceNorm2d)]
-    biases = sum(norm.num_features for norm in norms)
+    norms = [layer for layer in network.modules() if isinstance(layer, Evened)]
+    biases = sum(norm.bias.numel() for norm in norms)
     assert biases == 13_696
     count = sum(parameter.numel() for parameter in network.parameters())
     assert count == 47_541_298
     assert round((count + biases) / 1e6, 3) == AS_PUBLISHED
+
+
+def test_its_layers_are_pytorchs_own_in_another_form():
+    torch.manual_seed(0)
+    features = torch.randn(2, 3, 9, 12, dtype=torch.float64)
+    ours, theirs = Reflecting(3, 5, 7).double(), nn.Conv2d(3, 5, 7, padding=3, padding_mode="reflect").double()
+    theirs.load_state_dict(ours.state_dict())
+    torch.testing.assert_close(ours(features), theirs(features))
+    ours, theirs = Evened(3).double(), nn.InstanceNorm2d(3, affine=True).double()
+    nn.init.normal_(ours.weight)
+    nn.init.normal_(ours.bias)
+    theirs.load_state_dict(ours.state_dict())
+    torch.testing.assert_close(ours(features), theirs(features))
+
+
+def test_padding_and_normalising_keep_16_bits_and_the_layout():
+    features = torch.randn(2, 8, 9, 12).bfloat16().contiguous(memory_format=torch.channels_last)
+    with torch.autocast("cpu", torch.bfloat16):
+        made = Evened(8)(Reflecting(8, 8, 5)(features))
+    assert made.dtype == torch.bfloat16
+    assert made.is_contiguous(memory_format=torch.channels_last)
 
 
 @pytest.mark.parametrize("level", LEVELS)

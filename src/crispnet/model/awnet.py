@@ -208,18 +208,37 @@ class GlobalContext(nn.Module):
 
 
 class Block(nn.Module):
-    """Add to features what densely joined convolutions and the global context make of them."""
+    """Add to features what densely joined convolutions and the global context make of them.
+
+    Step n convolves the features beside what the n - 1 steps before it made. Convolutions are sums, so each part is
+    convolved once for all steps that read it: few wide convolutions, and nothing is set side by side six times.
+
+    Attributes:
+        steps: convolutions of (channels, channels + growth, channels + 2 growth ...) planes to ``growth``.
+        finish: what each step does with what was convolved.
+        change: makes of the features and all steps what is added.
+    """
 
     def __init__(self, channels: int, growth: int):
         super().__init__()
-        widths = [channels + step * growth for step in range(STEPS + 1)]
-        steps = (nn.Sequential(convolution(c, growth), nn.ReLU(), nn.BatchNorm2d(growth)) for c in widths[:-1])
-        dense = (Beside(nn.Identity(), step) for step in steps)
-        self.change = nn.Sequential(*dense, point(widths[-1], channels), GlobalContext(channels))
+        self.planes = [channels] + [growth] * STEPS  # of the features, and of each step
+        self.steps = nn.ModuleList(convolution(channels + step * growth, growth) for step in range(STEPS))
+        self.finish = nn.ModuleList(nn.Sequential(nn.ReLU(), nn.BatchNorm2d(growth)) for _ in range(STEPS))
+        self.change = nn.Sequential(point(sum(self.planes), channels), GlobalContext(channels))
 
     def forward(self, features: Tensor) -> Tensor:
         """Refine (b, c, h, w) features."""
-        return features + self.change(features)
+        weights = [list(step.weight.split(self.planes[: place + 1], dim=1)) for place, step in enumerate(self.steps)]
+        biases = torch.cat([step.bias for step in self.steps])
+        made, convolved = features, None
+        parts = [features]
+        for place, finish in enumerate(self.finish):
+            readers = torch.cat([each[place] for each in weights[place:]])
+            part = functional.conv2d(made, readers, None if place else biases, padding=1)
+            convolved = part if convolved is None else convolved[:, self.planes[place] :] + part
+            made = finish(convolved[:, : self.planes[place + 1]])
+            parts.append(made)
+        return features + self.change(torch.cat(parts, dim=1))
 
 
 class Doubling(nn.Module):

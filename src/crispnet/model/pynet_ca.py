@@ -25,10 +25,10 @@ from crispnet.model.pynet import (
     MultiConvolution,
     PyNET,
     Pyramid,
+    Reflecting,
     activated,
     activated_evenly,
     plain,
-    reflecting,
     widths_of,
 )
 from crispnet.model.reconstruction import COLOURS
@@ -67,7 +67,7 @@ def pynet_ca(*, width: int = 16) -> PyNETCA:
     finest = nn.Sequential(
         attentive_plain(channels, channels, 9), nn.Conv2d(4 * channels, 4 * COLOURS, 1), nn.PixelShuffle(2)
     )
-    return PyNETCA(pyramid, [finest, *(reflecting(channels, COLOURS, 3) for channels in widths_of(width))])
+    return PyNETCA(pyramid, [finest, *(Reflecting(channels, COLOURS, 3) for channels in widths_of(width))])
 
 
 def attentive(planes: int, channels: int, largest: int) -> nn.Sequential:

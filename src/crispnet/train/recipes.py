@@ -34,14 +34,15 @@ GROWING: Stages = (
     (Stage("patches", (184, 240), scenes=4, patches=1), 0.2),
 )
 
-# The same for networks that learn one size after another; sizes can be halved five times.
+# The same for networks that learn one size after another; sizes can be halved five times. A level of few pixels is
+# learned from larger frames, since each step costs so little.
 LEVELS: Stages = (
     (Stage("frames", (96, 128), scenes=8, finest=5), 0.08),
     (Stage("frames", (96, 128), scenes=8, finest=4), 0.10),
     (Stage("frames", (96, 128), scenes=8, finest=3), 0.12),
     (Stage("frames", (96, 128), scenes=8, finest=2), 0.15),
-    (Stage("frames", (96, 128), scenes=8, finest=1), 0.15),
-    (Stage("frames", (96, 128), scenes=8), 0.2),
+    (Stage("frames", (48, 64), scenes=8, finest=1), 0.15),
+    (Stage("frames", (48, 64), scenes=8), 0.2),
     (Stage("patches", (176, 240), scenes=4), 0.2),
 )
 
