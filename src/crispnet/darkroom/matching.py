@@ -22,8 +22,8 @@ from crispnet.darkroom.registration import Registration, register
 from crispnet.errors import ForeignPicture
 
 LONGEST = 640  # pixels along the longer side at which the map is fitted
-VERTICES, LIGHTNESSES = 48, 10  # along the longer side; from black to white
-DRAWN, LEVEL_DRAWN = 0.05, 0.01  # weight of the frame's map at a vertex; of the one map for all at each lightness
+VERTICES, LIGHTNESSES = 64, 10  # along the longer side; from black to white
+DRAWN, LEVEL_DRAWN = 0.03, 0.01  # weight of the frame's map at a vertex; of the one map for all at each lightness
 RIDGE = 1e-4  # weight of the identity
 TOLERANCE, FAR = 0.04, 0.12  # by how much a pixel may differ before it counts half: from its place, from all places
 TINY = 1e-9  # of a pixel
@@ -89,7 +89,10 @@ def fit_map(ours: np.ndarray, theirs: np.ndarray, weights: np.ndarray, *, local:
     shape = (*(max(2, round(VERTICES * side / max(ours.shape[:2]))) for side in ours.shape[:2]), LIGHTNESSES)
     bins, wanted, trust = _bins(ours, shape), theirs, weights
     for place_by_place in (False, local):
-        moments = _moments(ours, wanted, trust, bins, shape)
+        if place_by_place:
+            moments = _moments(ours, wanted, trust, bins, shape)
+        else:  # one place, of which the bins are those of lightness
+            moments = _moments(ours, wanted, trust, bins % (2 * LIGHTNESSES - 1), (1, 1, LIGHTNESSES))
         whole, typical = _by_lightness(moments.sum(axis=(0, 1)))
         grid = _by_place(moments, whole, typical) if place_by_place else np.broadcast_to(whole, (*shape, TERMS, 3))
         colours = ColourMap(grid.astype(np.float32))
