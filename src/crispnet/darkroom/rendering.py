@@ -1,12 +1,13 @@
-"""Renders a packed frame with a look: windows one after another, joined."""
+"""Renders a packed frame with a look: windows one after another, joined; or in depths, where the look has them."""
 
 from dataclasses import replace
 
 import numpy as np
 
 from crispnet.darkroom.quantise import QUANTISED, quantise_into
+from crispnet.darkroom.streaming import overlap, render_in_depths
 from crispnet.darkroom.tiling import windows, with_halo
-from crispnet.look.contract import Look
+from crispnet.look.contract import Look, in_depths
 from crispnet.raw.bayer import red_offset
 from crispnet.raw.image import Box
 
@@ -29,7 +30,7 @@ def render(
     depth: int | None = None,
     budget: int = MAX_MEMORY,
 ) -> np.ndarray:
-    """Render a region of a packed frame window by window.
+    """Render a region of a packed frame.
 
     Args:
         packed: (4, h, w) linear.
@@ -50,11 +51,15 @@ def render(
         raise ValueError(f"expected a look that renders in windows, got {look.name}")
     pixels = np.empty((region.height, region.width, 3), QUANTISED[depth])
     free = budget - 2 * packed.nbytes - pixels.nbytes  # the mosaic and its copies are as large as half of packed
+    deep = in_depths(look)
+    if deep:
+        render_in_depths(packed, deep[0], scene, region, pixels, depths=deep[1], free=free)
+        return pixels
     room = max(free // look.bytes_per_cell, LEAST_CELLS)
     for window in windows(
         *packed.shape[1:], cells=min(room, look.cells_at_once), halo=halo, room=room, stride=look.stride
     ):
-        part = _overlap(window, region)
+        part = overlap(window, region)
         if part is None:
             continue
         around = with_halo(packed, window, halo=halo, stride=look.stride)
@@ -64,10 +69,3 @@ def render(
         target = pixels[part.top - region.top :, part.left - region.left :]
         quantise_into(target[: part.height, : part.width], seen)
     return pixels
-
-
-def _overlap(window: Box, region: Box) -> Box | None:
-    """Give the photosites of a window of cells that lie in the region, or None."""
-    top, left = max(2 * window.top, region.top), max(2 * window.left, region.left)
-    bottom, right = min(2 * window.bottom, region.bottom), min(2 * window.right, region.right)
-    return Box(top, left, bottom - top, right - left) if top < bottom and left < right else None

@@ -13,7 +13,7 @@ house (see ``docs/conventions.md``):
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 
@@ -74,3 +74,48 @@ class Look(Protocol):
 
     def render(self, packed: np.ndarray, scene: Any) -> np.ndarray:
         """Render a window of it."""
+
+
+@dataclass(frozen=True)
+class Depths:
+    """How the levels of a look are parted into fine ones and coarse ones.
+
+    Attributes:
+        scale: packed pixels along a side of a coarse one.
+        halo: packed pixels at each edge of a window that fine levels see beyond what they render.
+        stride: heights and widths of what ``deepen`` gets must be multiples of it.
+        coarse_halo: coarse pixels at each edge that coarse levels see beyond.
+        bytes_per_coarse_cell: memory that ``deepen`` needs for each coarse pixel.
+    """
+
+    scale: int
+    halo: int
+    stride: int
+    coarse_halo: int
+    bytes_per_coarse_cell: int
+
+
+class DeepLook(Look, Protocol):
+    """A look that renders in three calls, of which the middle one is cheap enough for whole photographs.
+
+    ``render`` is ``ascend`` after ``deepen`` after ``descend``, where all three get the same window.
+    """
+
+    @property
+    def depths(self) -> Depths | None:
+        """Say how its levels are parted; None where they are not."""
+
+    def descend(self, packed: np.ndarray, scene: Any) -> np.ndarray:
+        """See the fine levels of a window: (b, 4, h, w) → features (b, c, h / scale, w / scale)."""
+
+    def deepen(self, features: np.ndarray, scene: Any) -> np.ndarray:
+        """See the coarse ones: features → context, (b, c, h / scale, w / scale)."""
+
+    def ascend(self, packed: np.ndarray, context: np.ndarray, scene: Any) -> np.ndarray:
+        """Render a window with its context: (b, 4, h, w), (b, c, h / scale, w / scale) → (b, 3, 2h, 2w)."""
+
+
+def in_depths(look: Look) -> tuple[DeepLook, Depths] | None:
+    """Take a look as one that renders in three calls, if it does."""
+    depths = getattr(look, "depths", None)
+    return (cast(DeepLook, look), depths) if depths else None

@@ -1,7 +1,7 @@
 """Runs a look file with OpenVINO, on the CPU.
 
-The graph is cut at its inner tensor ``scene``. What lies before it runs once per photograph, in float32. What lies
-after it runs once per window, in bfloat16 where the CPU multiplies matrices of it, which takes a third of the time.
+The graph is cut into parts (``look.cutting``). What makes the scene runs once per photograph, in float32. What renders
+runs window by window, in bfloat16 where the CPU multiplies matrices of it, which takes a third of the time.
 """
 
 import threading
@@ -10,20 +10,21 @@ from pathlib import Path
 import numpy as np
 import openvino as ov
 
-from crispnet.look.contract import Metadata
+from crispnet.look.contract import Depths, Metadata
+from crispnet.look.cutting import FAILURES, halves, last_line, parts
 from crispnet.look.file import LookFile, metadata_inputs, unusable
 
 PRECISIONS = ("f32", "bf16")
 CELLS_AT_ONCE = 1 << 19  # a halo of 176 cells around fewer costs more than it saves; more take over 1.2 GB at 12 MP
-FAILURES = (RuntimeError, UnicodeDecodeError)  # what OpenVINO raises, also for messages that quote broken names
+FINE_CELLS_AT_ONCE = 1 << 18  # the fine levels of a network have a narrow rim, and fewer cells are nearer to the caches
 SHAPES_KEPT = 2  # windows alternate between two shapes at most, but for the last row
 
 
 class OpenVinoLook:
-    """A look file as a look. Both halves are compiled when they are first needed; threads may share it."""
+    """A look file as a look. Its parts are compiled when they are first needed; threads may share it."""
 
     def __init__(self, source: LookFile | str | Path, *, precision: str | None = None) -> None:
-        """Read a look file, and cut its graph in two.
+        """Read a look file, and cut its graph into parts.
 
         Args:
             source: what ``LookFile.open`` gave, or a path.
@@ -37,12 +38,18 @@ class OpenVinoLook:
         file = source if isinstance(source, LookFile) else LookFile.open(source)
         self.name, self.version, self.card = file.name, file.version, file.card
         self.stride, self.halo, self.bytes_per_cell = file.stride, file.halo, file.bytes_per_cell
-        self.cells_at_once = CELLS_AT_ONCE
         core = ov.Core()
         self.precision = precision or ("bf16" if has_bfloat16(core) else "f32")
-        before, after = _cut(core, file)
-        self._seeing = _Half(core, before, origin=file.origin, precision="f32")
-        self._rendering = _Half(core, after, origin=file.origin, precision=self.precision)
+        before, after = halves(core, file)
+        self._seeing = _Part(core, before, origin=file.origin, precision="f32")
+
+        def rendering(model: ov.Model) -> _Part:
+            return _Part(core, model, origin=file.origin, precision=self.precision)
+
+        self._rendering, found = rendering(after), parts(after, file)
+        self.depths: Depths | None = found.depths if found else None
+        self.cells_at_once = FINE_CELLS_AT_ONCE if found else CELLS_AT_ONCE
+        self._in_depths = tuple(map(rendering, found[:3])) if found else ()
 
     def scene(self, thumbnail: np.ndarray, metadata: Metadata) -> np.ndarray:
         """See b photographs: (b, 3, 368, 480) → (b, n)."""
@@ -55,10 +62,29 @@ class OpenVinoLook:
         Raises:
             ValueError: they are not.
         """
-        height, width = packed.shape[2:]
-        if height % self.stride or width % self.stride:
-            raise ValueError(f"expected sizes that are multiples of {self.stride}, got {height} x {width}")
+        _check(packed, stride=self.stride)
         return self._rendering.run(packed=packed, scene=scene)
+
+    def descend(self, packed: np.ndarray, scene: np.ndarray) -> np.ndarray:
+        """See the fine levels of a window, see ``look.contract.DeepLook``; sizes are multiples of its scale."""
+        _check(packed, stride=self._depths.scale)
+        return self._in_depths[0].run(packed=packed, scene=scene)
+
+    def deepen(self, features: np.ndarray, scene: np.ndarray) -> np.ndarray:
+        """See the coarse levels; sizes are multiples of the stride of ``depths``."""
+        _check(features, stride=self._depths.stride)
+        return self._in_depths[1].run(features=features, scene=scene)
+
+    def ascend(self, packed: np.ndarray, context: np.ndarray, scene: np.ndarray) -> np.ndarray:
+        """Render a window with its context; sizes are multiples of the scale of ``depths``."""
+        _check(packed, stride=self._depths.scale)
+        return self._in_depths[2].run(packed=packed, context=context, scene=scene)
+
+    @property
+    def _depths(self) -> Depths:
+        if self.depths is None:
+            raise ValueError(f"expected a look with fine and coarse levels, got {self.name}")
+        return self.depths
 
 
 def has_bfloat16(core: ov.Core) -> bool:
@@ -66,8 +92,14 @@ def has_bfloat16(core: ov.Core) -> bool:
     return "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
-class _Half:
-    """One half of a graph: compiled anew for each shape, which runs faster than one that is open to all shapes."""
+def _check(planes: np.ndarray, *, stride: int) -> None:
+    height, width = planes.shape[2:]
+    if height % stride or width % stride:
+        raise ValueError(f"expected sizes that are multiples of {stride}, got {height} x {width}")
+
+
+class _Part:
+    """One part of a graph: compiled anew for each shape, which runs faster than one that is open to all shapes."""
 
     def __init__(self, core: ov.Core, model: ov.Model, *, origin: str, precision: str) -> None:
         self.inputs = tuple(port.any_name for port in model.inputs)
@@ -92,7 +124,7 @@ class _Half:
                 )
                 return np.concatenate([request.infer(each, share_inputs=True)[0] for each in photographs])
             except FAILURES as error:
-                raise unusable(self._origin, f"OpenVINO cannot run it ({_last_line(error)})") from error
+                raise unusable(self._origin, f"OpenVINO cannot run it ({last_line(error)})") from error
 
     def _request(self, shapes: tuple[tuple[int, ...], ...]) -> ov.InferRequest:
         """Give the request for these shapes of inputs; the one used longest ago makes room for a new one."""
@@ -106,26 +138,3 @@ class _Half:
         model = self._model.clone()
         model.reshape(dict(enumerate(shapes)))
         return self._core.compile_model(model, "CPU", self._settings).create_infer_request()
-
-
-def _cut(core: ov.Core, file: LookFile) -> tuple[ov.Model, ov.Model]:
-    """Cut a look's graph at its scene: what makes the scene, and what renders with it."""
-    try:
-        model = core.read_model(file.content, b"")
-        nothing = ov.opset13.constant(np.zeros((1, 1), np.float32)).output(0)  # of a network that is blind to the scene
-        named = (port for node in model.get_ops() for port in node.outputs() if "scene" in port.names)
-        scene = next(named, nothing)
-        given = ov.opset13.parameter(scene.partial_shape, np.float32, name="scene")
-        given.output(0).set_names({"scene"})
-        for consumer in scene.get_target_inputs():
-            consumer.replace_source_output(given.output(0))
-        pixels = next(node for node in model.get_parameters() if "packed" in node.output(0).names)
-        before = ov.Model([scene], [node for node in model.get_parameters() if node is not pixels])
-        return before, ov.Model(model.get_results(), [pixels, given])
-    except (*FAILURES, StopIteration) as error:
-        raise unusable(file.origin, f"OpenVINO cannot read it ({_last_line(error)})") from error
-
-
-def _last_line(error: Exception) -> str:
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return lines[-1].strip()[:200] if lines else type(error).__name__

@@ -38,6 +38,7 @@ before the demosaic 8 bits of 1/765, so that highlights clipped), and padding by
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import islice, zip_longest
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -228,8 +229,9 @@ class Block(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Refine (b, c, h, w) features."""
-        weights = [list(step.weight.split(self.planes[: place + 1], dim=1)) for place, step in enumerate(self.steps)]
-        biases = torch.cat([step.bias for step in self.steps])
+        steps = [cast(nn.Conv2d, step) for step in self.steps]
+        weights = [torch.split(step.weight, self.planes[: place + 1], dim=1) for place, step in enumerate(steps)]
+        biases = torch.cat([step.bias for step in steps if step.bias is not None])
         made, convolved = features, None
         parts = [features]
         for place, finish in enumerate(self.finish):
