@@ -86,7 +86,8 @@ def distil(settings: Path, learned: Sequence[Path], judged: Sequence[Path], fold
     look, began = folder / "look.onnx", time.perf_counter()
     if not look.exists():
         wish = fitting.Wish(tuple(learned), look, DEFAULT, command, steps, seed=1, overwrite=False)
-        fitting.fit_and_say(wish, as_json=True)
+        if not fitting.fit_and_say(wish, as_json=True):
+            raise SystemExit(1)  # it was asked to stop
     seconds = time.perf_counter() - began
     made = {raw: path for raws in (learned, judged) for raw, path in _rendered(command, raws, folder).items()}
     pairs = [Pair(raw, picture, raw.stem, "train" if raw in learned else "test", {}) for raw, picture in made.items()]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from crispnet.darkroom import matching
 from crispnet.data.camera import photograph
 from crispnet.data.finding import EMBEDDED, SIDECAR, Finder
 from crispnet.data.gate import Gate, judged
@@ -66,6 +67,17 @@ def test_an_edited_picture_is_refused():
     _, picture, proof = shot()
     with pytest.raises(ForeignPicture, match="was needed"):
         judged(proof, brushed(picture))
+
+
+def test_a_picture_that_is_known_to_be_of_the_raw_may_have_any_colours(monkeypatch):
+    """A command was given the raw: whatever it made is what is to be learned."""
+    _, picture, proof = shot()
+    monkeypatch.setattr(matching, "UNEXPLAINED", 0.01)
+    with pytest.raises(ForeignPicture, match="however they are mapped"):
+        judged(proof, picture)
+    assert judged(proof, picture, certain=True).after > 0.01
+    with pytest.raises(ForeignPicture, match="another scene"):
+        judged(proof, moved(picture), certain=True)
 
 
 def test_what_belongs_comes_through_with_where_it_lies(tmp_path):

@@ -61,7 +61,7 @@ class Commanded:
     def candidates(self, raw: Path) -> Iterator[Candidate]:
         """Give the picture that the command made of a raw, if it did."""
         if path := self.pictures.get(raw):
-            yield Candidate(path, COMMAND, partial(picture_file, path))
+            yield Candidate(path, COMMAND, partial(picture_file, path), certain=True)
 
     def without_raw(self, raws: Iterable[Path]) -> list[Path]:  # noqa: ARG002
         """List nothing: each was made of a raw."""

@@ -55,10 +55,11 @@ class Match:
         return tuple(length * self.pitch for length in self.registration.box)
 
 
-def match(rendering: np.ndarray, picture: np.ndarray) -> Match:
+def match(rendering: np.ndarray, picture: np.ndarray, *, any_colours: bool = False) -> Match:
     """Find the map from our rendering's colours to those of the camera's own picture of it.
 
-    Both are upright sRGB, (h, w, 3), in [0, 1] or codes of it, of any sizes.
+    Both are upright sRGB, (h, w, 3), in [0, 1] or codes of it, of any sizes. With ``any_colours`` a picture is not
+    refused for colours that no map explains: it is known to be of the raw.
 
     Raises:
         ForeignPicture: the picture does not belong to the rendering, or was edited.
@@ -69,7 +70,7 @@ def match(rendering: np.ndarray, picture: np.ndarray) -> Match:
     laid, weights = registration.lay(theirs)
     colours = fit_map(ours, laid, weights, local=registration.local)
     before, after = (_difference(each, laid, weights) for each in (ours, colours.apply(ours)))
-    if after > UNEXPLAINED:
+    if after > UNEXPLAINED and not any_colours:
         raise ForeignPicture(
             f"The picture's colours differ from the raw's by ΔE {after:.0f} on the mean, however they are mapped. "
             "The camera's own picture was needed, not an edited one. Develop without matching."

@@ -49,11 +49,13 @@ class Candidate:
         path: the picture file; None for that inside the raw.
         source: ``SIDECAR`` or ``EMBEDDED``.
         read: reads it, or raises NoCameraPicture, ForeignPicture or UnreadableRaw.
+        certain: whether it is known to be of the raw, so that its colours may be any.
     """
 
     path: Path | None
     source: str
     read: Callable[[], CameraPicture]
+    certain: bool = False
 
 
 class Finder:

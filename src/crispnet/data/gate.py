@@ -110,7 +110,7 @@ class Gate:
                 self._refuse_taken(candidate)
                 _refuse_converted(candidate, raw)
                 picture = candidate.read()
-                found = judged(proof, picture.pixels)
+                found = judged(proof, picture.pixels, certain=candidate.certain)
             except CrispnetError as error:
                 refused.append(Refused(candidate, str(error), None if picture is None else picture.pixels))
                 continue
@@ -131,15 +131,15 @@ class Gate:
             raise ForeignPicture(f"It belongs to {owner} already. Each shot was needed once. {TAKE_AWAY}")
 
 
-def judged(proof: np.ndarray, picture: np.ndarray) -> Match:
-    """Hold a picture against a proof of the raw, both upright.
+def judged(proof: np.ndarray, picture: np.ndarray, *, certain: bool = False) -> Match:
+    """Hold a picture against a proof of the raw, both upright; one that is certain to be of it may be edited.
 
     Raises:
         ForeignPicture: nothing can be learned from the two together.
     """
     _refuse_small(picture)
     _refuse_clipped(picture)
-    return match(proof, picture)
+    return match(proof, picture, any_colours=certain)
 
 
 def _refuse_converted(candidate: Candidate, raw: RawImage) -> None:
