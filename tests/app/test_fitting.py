@@ -17,6 +17,8 @@ from crispnet.app import fitting
 from crispnet.app.becoming import as_table
 from crispnet.app.cli import app
 from crispnet.app.commanding import check_template
+from crispnet.app.varying import EACH
+from crispnet.data.pairs import read_manifest
 from crispnet.errors import CrispnetError
 from crispnet.evaluate.controls import Curve, Lut, MatrixCurve
 from crispnet.evaluate.judging import judge
@@ -25,6 +27,7 @@ from crispnet.look.file import CARD
 from crispnet.model.catalogue import build
 from crispnet.model.contract import Metadata
 from crispnet.raw.orientation import upright
+from crispnet.raw.sidecar import picture_file
 from crispnet.raw.writer import write_dng
 from crispnet.train.export import export
 from crispnet.train.reopening import NETWORK
@@ -153,6 +156,46 @@ def test_pictures_may_be_made_by_a_command(folder, tiny, tmp_path):
     assert "too hard" in result.stderr
     made = tmp_path / "b.onnx.fit" / "command"
     assert sorted(path.name for path in made.iterdir()) == ["0.jpg", "1.jpg", "2.jpg", "4.jpg"]
+
+
+PROGRAM = """
+import sys, crispnet
+from crispnet.raw.orientation import upright
+raw, picture = sys.argv[1:]
+crispnet.develop(raw, "plain", exposure={exposure}).save(picture)
+"""
+
+
+def test_a_command_is_asked_for_variants_of_the_raws_that_are_learned_from(folder, tiny, tmp_path):
+    program = tmp_path / "isp.py"
+    program.write_text(PROGRAM.format(exposure=0.2))
+    command = f"'{sys.executable}' '{program}' {{raw}} {{picture}}"
+    words = folder, "-o", tmp_path / "c.onnx", "--look", tiny, "--steps", 1, "--from-command", command
+    result = run(*words, "--json")
+    assert result.exit_code == 0, result.output
+    place = tmp_path / "c.onnx.fit"
+    pairs, more = (read_manifest(place / name / "manifest.jsonl") for name in ("pairs", "variants"))
+    learned = [pair for pair in pairs if pair.split == "train"]
+    assert len(more) == EACH * len(learned)
+    assert {pair.scene for pair in more} == {pair.scene for pair in learned}
+    assert {pair.split for pair in more} == {"train"}
+    assert f"{len(learned)} pairs and {len(more)} variants of them to learn from" in result.stderr
+    for pair in more:
+        expected = crispnet.develop(pair.raw, "plain", exposure=0.2, depth=8)
+        found = picture_file(pair.picture).pixels.astype(int)
+        assert np.abs(found - upright(expected.pixels, expected.raw.orientation)).mean() < 3
+
+
+def test_a_command_that_knows_the_raw_itself_is_not_asked_for_variants(folder, tiny, tmp_path):
+    """It reads what a DNG cannot say, here the name."""
+    program = tmp_path / "isp.py"
+    exposure = "0.2 if '/same/' not in raw else 0.9"
+    program.write_text(PROGRAM.format(exposure=exposure))
+    command = f"'{sys.executable}' '{program}' {{raw}} {{picture}}"
+    result = run(folder, "-o", tmp_path / "d.onnx", "--look", tiny, "--steps", 1, "--from-command", command)
+    assert result.exit_code == 0, result.output
+    assert "makes something else of a rewritten raw" in result.stderr
+    assert not (tmp_path / "d.onnx.fit" / "variants" / "manifest.jsonl").exists()
 
 
 @pytest.mark.parametrize(

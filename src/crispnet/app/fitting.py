@@ -3,6 +3,7 @@
 Beside LOOK.onnx lies LOOK.onnx.fit/, by which an interrupted fit goes on:
 
     command/            pictures that a command made of the raws, where one was given
+    variants/           and those that it made of parts of the raws, in other light (``app.varying``)
     pairs/              which raws and pictures belong together (``crispnet data scan``)
     laid/               those pictures, laid over their photosites (``crispnet data align``)
     run/                the network that learns (``crispnet train``)
@@ -25,6 +26,7 @@ from crispnet.app.commanding import check_template, make_pictures
 from crispnet.app.refusing import complain
 from crispnet.app.scanning import Wish as Scan
 from crispnet.app.scanning import find_pairs
+from crispnet.app.varying import VARIANT, varied
 from crispnet.app.watching import watched
 from crispnet.data.finding import Finder
 from crispnet.data.frames import Frame
@@ -84,6 +86,11 @@ class Material:
         return self.validation is self.held_out
 
     @property
+    def own(self) -> int:
+        """Count the pairs to learn from that are the user's own."""
+        return sum(VARIANT not in frame.tags for frame in self.frames)
+
+    @property
     def detailed(self) -> bool:
         """Whether all pictures have the raw's full size, and are large enough to be cut into patches."""
         everything = (*self.frames, *self.held_out)
@@ -114,7 +121,10 @@ def fit_and_say(wish: Wish, *, as_json: bool) -> bool:
     check_destination(wish.output, raw=None, overwrite=wish.overwrite)
     look = LookFile.open(file_of(wish.look))
     make_folder(wish.folder, purpose="the fit", advice="Choose another place with -o.")
-    material = _material(_laid(_pairs(wish, words), wish.folder / "laid"), wish.folder / "frames")
+    pairs = _pairs(wish, words)
+    if words:
+        pairs += varied(pairs, words, wish.folder / "variants", seed=wish.seed)
+    material = _material(_laid(pairs, wish.folder / "laid"), wish.folder / "frames")
     _say_few(material)
     options = start_from(look, wish.folder / START, thresholds=THRESHOLDS)
     recipe = personal(wish.folder / START, options, detail=material.detailed, steps=wish.steps, seed=wish.seed)
@@ -175,8 +185,9 @@ def _material(pairs: Sequence[Pair], folder: Path) -> Material:
 
 
 def _say_few(material: Material) -> None:
-    count = len(material.frames)
-    typer.echo(f"{count} pairs to learn from, {len(material.held_out)} held out to judge by.", err=True)
+    count, more = material.own, len(material.frames) - material.own
+    variants = f" and {more} variants of them" if more else ""
+    typer.echo(f"{count} pairs{variants} to learn from, {len(material.held_out)} held out to judge by.", err=True)
     if count < FEW:
         complain(f"{count} pairs are few: expect the right mood, not the right colours. {GOOD} or more make a look.")
 
@@ -209,12 +220,12 @@ def _conclude(wish: Wish, material: Material, run: Run, *, seconds: float, as_js
 
 
 def _facts(wish: Wish, material: Material, seconds: float) -> dict[str, str]:
-    pairs = len(material.frames)
+    more = len(material.frames) - material.own
     scenes = len({frame.scene for frame in material.frames})
     cameras = sorted({str(frame.tags["camera"]) for frame in material.frames if "camera" in frame.tags})
     return {
         "began as": wish.look,
-        "learned from": f"{pairs} pairs of {scenes} scenes",
+        "learned from": f"{material.own} pairs of {scenes} scenes{f', and {more} variants of them' if more else ''}",
         "held out": f"{len(material.held_out)} pairs",
         "cameras": ", ".join(cameras) or "not recorded",
         "pictures": f"made by: {wish.command}" if wish.command else "the camera's own",
@@ -238,9 +249,9 @@ def _remarks(verdict: Verdict, material: Material, *, control: str, chosen: str)
             f"The look leaves a mean ΔE76 of {mean:.2f} on held-out pictures; the best control, the {control}, leaves "
             f"{simple:.2f}."
         )
-    if len(material.frames) < FEW:
+    if material.own < FEW:
         remarks.append(
-            f"{len(material.frames)} pairs are few. With {GOOD} or more, of all the light that you photograph in, "
+            f"{material.own} pairs are few. With {GOOD} or more, of all the light that you photograph in, "
             "figures and look are worth more."
         )
     if material.shared:
