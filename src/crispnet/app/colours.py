@@ -81,7 +81,8 @@ def fit(
         typer.Option(
             "--from-command",
             metavar="COMMAND",
-            help="Learn from pictures that this makes, such as 'isp --in {raw} --out {picture}'.",
+            help="Learn from pictures that this makes of the raws and of parts of them, such as "
+            "'isp --in {raw} --out {picture}'.",
             show_default=False,
         ),
     ] = None,
