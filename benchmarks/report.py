@@ -51,9 +51,14 @@ def report(results: Path) -> str:
 
 
 def _study(results: Path) -> list[str]:
-    """Set the paper's tables for each profile that has results."""
-    studies = [tables.read_study(results / name) for name in ("paper", "laptop") if (results / name).is_dir()]
-    return [page for study in studies for page in (tables.as_markdown(study), claims.as_markdown(study))]
+    """Set the paper's tables for each profile that has results; why they are as they are stands in remarks.md."""
+    pages = []
+    for folder in (results / name for name in ("paper", "laptop")):
+        if folder.is_dir():
+            study = tables.read_study(folder)
+            pages += [tables.as_markdown(study), claims.as_markdown(study)]
+            pages += [path.read_text(encoding="utf-8") for path in folder.glob("remarks.md")]
+    return pages
 
 
 def _develop(result: Result) -> str:

@@ -1,6 +1,7 @@
 """docs/results.md says what results/*.json say, and nothing else."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -61,6 +62,16 @@ def test_every_result_says_where_it_comes_from(path):
     result = json.loads(path.read_text(encoding="utf-8"))
     assert {"machine", "versions", "precision", "commit", "date", "command"} <= result.keys()
     assert all(result["machine"].get(fact) for fact in ("cpu", "cores", "memory_gb", "os"))
+
+
+def test_remarks_are_shown_and_have_no_figures_of_their_own():
+    found = sorted(path for path in (ROOT / "results").glob("*/remarks.md"))
+    assert [path.parent.name for path in found] == ["laptop"]
+    page = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    for path in found:
+        remarks = path.read_text(encoding="utf-8")
+        assert remarks in page
+        assert not re.search(r"\d[.,]\d|\d %", remarks), "figures come from results"
 
 
 def test_there_are_six_results():
