@@ -2,7 +2,9 @@
 
     python benchmarks/distil.py PHOTOGRAPHS [-o FOLDER] [--only NAME]... [--write results/distil.json]
 
-Virtual captures of photographs by one camera, those with the most light: 20 to learn from, 20 to judge by. RawTherapee
+Virtual captures of photographs by one camera, those with the most light: 20 to learn from, 20 to judge by. The camera
+has large photosites, so that what differs is rendition and not noise, and none of the programs knows more of it than
+the files say. RawTherapee
 and darktable render them with settings that depend on the scene (``benchmarks/renderings``), and `crispnet fit` learns
 from each. Controls are fitted to all 20 that are learned from, of which `fit` itself holds out some. What was done
 before is not done again.
@@ -27,7 +29,7 @@ HERE = Path(__file__).resolve().parent
 RENDERINGS = HERE / "renderings"
 LEARNED, JUDGED = 20, 20
 PHOTOGRAPHS = 160  # that are captured, from which the best lit are taken
-SEED, STEPS = 7, 1200
+CAMERA, SEED, STEPS = "ARRI D21", 7, 1200
 CONTROLS = ("curve", "matrix-curve", "lut")
 RAWTHERAPEE = "rawtherapee-cli -o {picture} -j97 -js3 -Y -p '%s' -c {raw}"
 DARKTABLE = (
@@ -73,7 +75,7 @@ def _raws(photographs: Path, folder: Path) -> tuple[list[Path], list[Path]]:
         chosen = sorted(path for path in photographs.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
         for path in chosen[:: max(1, len(chosen) // PHOTOGRAPHS)][:PHOTOGRAPHS]:
             (some / path.name).symlink_to(path.resolve())
-    manifest, _ = take_captures([some], folder / "captures", Captures(each=1, seed=SEED))
+    manifest, _ = take_captures([some], folder / "captures", Captures(cameras=(CAMERA,), each=1, seed=SEED))
     pairs = sorted(read_manifest(manifest), key=lambda pair: float(str(pair.tags["iso"])))
     raws = [pair.raw for pair in pairs[: LEARNED + JUDGED]]
     return raws[::2], raws[1::2]
