@@ -13,12 +13,12 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import crispnet
-from crispnet.app import fitting
+from crispnet.app import fitting, varying
 from crispnet.app.becoming import as_table
 from crispnet.app.cli import app
 from crispnet.app.commanding import check_template
 from crispnet.app.varying import EACH
-from crispnet.data.pairs import read_manifest
+from crispnet.data.pairs import Pair, read_manifest
 from crispnet.errors import CrispnetError
 from crispnet.evaluate.controls import Curve, Lut, MatrixCurve
 from crispnet.evaluate.judging import judge
@@ -156,6 +156,17 @@ def test_pictures_may_be_made_by_a_command(folder, tiny, tmp_path):
     assert "too hard" in result.stderr
     made = tmp_path / "b.onnx.fit" / "command"
     assert sorted(path.name for path in made.iterdir()) == ["0.jpg", "1.jpg", "2.jpg", "4.jpg"]
+
+
+def test_a_raw_that_no_dng_can_hold_has_no_variants_and_stops_nothing(tmp_path, capsys):
+    raw = raw_image(height=64, width=96)
+    paths = [write_dng(raw, tmp_path / f"{name}.dng") for name in "ab"]
+    pairs = [Pair(path, path.with_suffix(".jpg"), path.stem, "train") for path in paths]
+    paths[0].write_bytes(b"")
+    made = list(varying._written(pairs, tmp_path, each=2, seed=0))
+    assert [pair.scene for _, pair in made] == ["b", "b"]
+    assert all(path.is_file() for path, _ in made)
+    assert "There are no variants of" in capsys.readouterr().err
 
 
 PROGRAM = """

@@ -9,6 +9,7 @@ import typer
 
 from crispnet.app.collecting import MANIFEST
 from crispnet.app.commanding import make_pictures
+from crispnet.app.refusing import complain
 from crispnet.app.watching import watched
 from crispnet.data.pairs import Pair, read_manifest, write_manifest
 from crispnet.data.variants import rewritten, variants
@@ -66,7 +67,7 @@ def _same(pair: Pair, words: Sequence[str], folder: Path) -> bool:
         made = make_pictures(words, [path], folder).pictures.get(path)
         pictures = [picture_file(each).pixels.astype(float) for each in (pair.picture, made) if each]
     except CrispnetError as error:
-        typer.echo(f"There are no variants of the raws to learn from: {error}", err=True)
+        complain(f"There are no variants of the raws to learn from: {error}")
         return False
     alike = len(pictures) == 2 and pictures[0].shape == pictures[1].shape
     if alike and np.abs(pictures[0] - pictures[1]).mean() <= ALIKE:
@@ -79,9 +80,11 @@ def _written(pairs: Sequence[Pair], folder: Path, *, each: int, seed: int) -> It
     """Write variants, and give each with the pair that it comes from."""
     with watched(len(pairs), "varying") as tell:
         for place, pair in enumerate(pairs):
-            made = variants(open_raw(pair.raw), count=each, seed=seed + place)
-            for number, raw in enumerate(made, 1):
-                yield _write(raw, folder / f"{place:03d}-{pair.raw.stem}-{number}.dng"), pair
+            try:
+                for number, raw in enumerate(variants(open_raw(pair.raw), count=each, seed=seed + place), 1):
+                    yield _write(raw, folder / f"{place:03d}-{pair.raw.stem}-{number}.dng"), pair
+            except CrispnetError as error:
+                complain(f"There are no variants of {pair.raw}: {error}")
             tell(place + 1)
 
 
