@@ -4,10 +4,9 @@
 
 Virtual captures of photographs by one camera, those with the most light: 20 to learn from, 20 to judge by. The camera
 has large photosites, so that what differs is rendition and not noise, and none of the programs knows more of it than
-the files say. RawTherapee
-and darktable render them with settings that depend on the scene (``benchmarks/renderings``), and `crispnet fit` learns
-from each. Controls are fitted to all 20 that are learned from, of which `fit` itself holds out some. What was done
-before is not done again.
+the files say. RawTherapee and darktable render them with settings that depend on the scene
+(``benchmarks/renderings``), and `crispnet fit` learns from each. Controls are fitted to all 20 that are learned from,
+of which `fit` itself holds out some. What was done before is not done again.
 """
 
 import argparse

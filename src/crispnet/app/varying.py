@@ -44,7 +44,7 @@ def varied(pairs: Sequence[Pair], words: Sequence[str], folder: Path, *, seed: i
     if (folder / MANIFEST).is_file():
         return read_manifest(folder / MANIFEST)
     learned = [pair for pair in pairs if pair.split == "train"]
-    each = min(EACH, MOST // max(len(learned), 1))
+    each = min(EACH, MOST // len(learned)) if learned else 0
     for name in (RAWS, SAME):
         make_folder(folder / name, purpose="the variants", advice="Choose another place with -o.")
     if not each or not _same(learned[0], words, folder / SAME):

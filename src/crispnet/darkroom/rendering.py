@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from crispnet.darkroom.quantise import QUANTISED, quantise_into
-from crispnet.darkroom.streaming import overlap, render_in_depths
-from crispnet.darkroom.tiling import windows, with_halo
+from crispnet.darkroom.streaming import render_in_depths
+from crispnet.darkroom.tiling import overlap, windows, with_halo
 from crispnet.look.contract import Look, in_depths
 from crispnet.raw.bayer import red_offset
 from crispnet.raw.image import Box

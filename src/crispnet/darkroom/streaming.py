@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from crispnet.darkroom.quantise import quantise_into
-from crispnet.darkroom.tiling import windows, with_halo
+from crispnet.darkroom.tiling import overlap, windows, with_halo
 from crispnet.look.contract import DeepLook, Depths
 from crispnet.raw.image import Box
 
@@ -182,10 +182,3 @@ def _joined(parts: Iterable[tuple[Piece, np.ndarray]], size: tuple[int, int]) ->
 
 def _wide(values: np.ndarray, box: Box) -> np.ndarray:
     return values[None, :, box.rows, box.columns].astype(np.float32)
-
-
-def overlap(window: Box, region: Box) -> Box | None:
-    """Give the photosites of a window of cells that lie in a region of photosites, or None."""
-    top, left = max(2 * window.top, region.top), max(2 * window.left, region.left)
-    bottom, right = min(2 * window.bottom, region.bottom), min(2 * window.right, region.right)
-    return Box(top, left, bottom - top, right - left) if top < bottom and left < right else None

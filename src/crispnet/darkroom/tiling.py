@@ -42,6 +42,13 @@ def _fitting(rows: int, columns: int, *, halo: int, room: int) -> tuple[int, int
     return rows, columns
 
 
+def overlap(window: Box, region: Box) -> Box | None:
+    """Give the photosites of a window of cells that lie in a region of photosites, or None."""
+    top, left = max(2 * window.top, region.top), max(2 * window.left, region.left)
+    bottom, right = min(2 * window.bottom, region.bottom), min(2 * window.right, region.right)
+    return Box(top, left, bottom - top, right - left) if top < bottom and left < right else None
+
+
 def with_halo(packed: np.ndarray, window: Box, *, halo: int, stride: int = 1) -> np.ndarray:
     """Cut a window out of a packed frame (4, h, w), with ``halo`` more on each side and up to the next ``stride``."""
     height, width = packed.shape[1:]

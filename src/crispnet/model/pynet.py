@@ -31,7 +31,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from crispnet.model.contract import ISP, Metadata
-from crispnet.model.layers import pad_to
+from crispnet.model.layers import Modulation, pad_to
 from crispnet.model.reconstruction import COLOURS
 
 COARSEST = 5
@@ -175,10 +175,9 @@ class Evened(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Normalise (b, c, h, w) features; moments are summed up in 32 bits."""
         wide = features.to(torch.promote_types(features.dtype, torch.float32))
-        variance, mean = torch.var_mean(wide, dim=(2, 3), keepdim=True, correction=0)
-        scale = (variance + EPSILON).rsqrt() * self.weight[:, None, None]
-        shift = self.bias[:, None, None] - mean * scale
-        return features * scale.to(features.dtype) + shift.to(features.dtype)
+        variance, mean = torch.var_mean(wide, dim=(2, 3), correction=0)
+        scale = (variance + EPSILON).rsqrt() * self.weight
+        return Modulation(scale, self.bias - mean * scale).of(features)
 
 
 class MultiConvolution(nn.Module):
