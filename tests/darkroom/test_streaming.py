@@ -21,7 +21,7 @@ from crispnet.train.export import export
 
 LIGHT = Metadata(np.array([[2.0, 1, 1.5, 1]]), SRGB_TO_XYZ[None], np.array([0.0]), np.array([0.0]))
 NETWORKS = {
-    "canonical": {"dim": 16, "depth": 1, "widths": (4, 6, 8, 10)},
+    "canonical": {"dim": 16, "depth": 1, "widths": (4, 6, 8)},
     "crispnet": {"dim": 16, "depth": 1, "widths": (4, 6, 8, 10)},
     "unet-residual": {"widths": (4, 6, 8)},
 }

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from crispnet.colour import encode_srgb
-from crispnet.model.canonical import KNOTS, curved, doubled, exposed, mixed, product, shares, tone
+from crispnet.model.canonical import KNOTS, curved, details, doubled, exposed, mixed, product, shares, tone, weighed
 from crispnet.model.contract import Metadata
 
 CAMERA = torch.tensor([[1.6, -0.5, -0.1], [-0.2, 1.5, -0.3], [0.0, -0.6, 1.6]])  # to linear sRGB; rows sum to 1
@@ -110,6 +110,36 @@ def test_enlarging_is_bilinear():
     planes = torch.rand(2, 3, 5, 7, generator=torch.Generator().manual_seed(1))
     expected = torch.nn.functional.interpolate(planes, scale_factor=2, mode="bilinear", align_corners=False)
     assert torch.allclose(doubled(planes), expected, atol=1e-6)
+
+
+def mosaic_of(planes: torch.Tensor) -> torch.Tensor:
+    """Lay (b, 4, h, w) planes R, G, B, G as a mosaic, (b, 1, 2h, 2w)."""
+    return torch.nn.functional.pixel_shuffle(planes[:, [0, 1, 3, 2]], 2)
+
+
+def test_what_is_enlarged_and_its_details_are_the_mosaic():
+    planes = torch.rand(2, 4, 5, 7, generator=torch.Generator().manual_seed(2))
+    red, green, blue, other_green = planes.unbind(1)
+    enlarged = doubled(torch.stack((red, (green + other_green) / 2, blue), dim=1))
+    sites = torch.zeros(3, 10, 14)
+    for colour, row, column in ((0, 0, 0), (1, 0, 1), (1, 1, 0), (2, 1, 1)):
+        sites[colour, row::2, column::2] = 1
+    own = torch.nn.functional.pixel_shuffle(details(planes)[:, 0], 2)
+    torch.testing.assert_close((enlarged * sites).sum(dim=1, keepdim=True) + own, mosaic_of(planes))
+
+
+def test_the_other_details_are_means_of_neighbours():
+    found = details(torch.rand(2, 4, 5, 7, generator=torch.Generator().manual_seed(3)))
+    own, across, down = (torch.nn.functional.pixel_shuffle(planes, 2) for planes in found.unbind(1))
+    torch.testing.assert_close(across[..., 1:-1], (own[..., :-2] + own[..., 2:]) / 2)
+    torch.testing.assert_close(down[..., 1:-1, :], (own[..., :-2, :] + own[..., 2:, :]) / 2)
+
+
+def test_each_colour_weighs_details_for_itself():
+    chance = torch.Generator().manual_seed(4)
+    planes, weights = torch.rand(2, 3, 4, 5, 7, generator=chance), torch.rand(2, 9, 5, 7, generator=chance)
+    expected = torch.einsum("bkcyx,bksyx->bcsyx", weights.unflatten(1, (3, 3)), planes).flatten(1, 2)
+    torch.testing.assert_close(weighed(planes, weights), expected)
 
 
 @pytest.mark.parametrize("level", [0.001, 0.02, 0.18, 0.9])

@@ -20,7 +20,7 @@ PARAMETERS = {
     "wb-levels-1-5": 26_814_412,
     "classification-cnn": 28_080_364,
     "crispnet": 29_671_476,
-    "canonical": 8_994_937,
+    "canonical": 5_750_825,
     "preprocess-wb": 26_639_212,
     "awnet": AWNET,
     "awnet-preprocess-wb": AWNET,

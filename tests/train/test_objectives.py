@@ -5,12 +5,13 @@ import pytest
 import torch
 from torch.nn.functional import avg_pool2d, mse_loss
 
-from crispnet.colour import srgb_to_lab
+from crispnet.colour import delta_e_76, srgb_to_lab
 from crispnet.errors import RunError
 from crispnet.train.objectives import COMPARISONS, NAMES, OBJECTIVES, halvings, objective, shrunk
 from crispnet.train.similarity import exponents, ms_ssim
 
 PLAIN = ("mse", "l1", "charbonnier")
+OF_COLOURS = ("delta-e",)
 RESULT, TARGET = torch.tensor([[0.0, 0.5], [1.5, 0.25]]), torch.tensor([[0.0, 0.25], [1.0, 0.5]])
 
 
@@ -24,7 +25,7 @@ def pictures(seed=0, *, height=48, width=64):
 
 
 def test_the_objectives_there_are():
-    assert set(OBJECTIVES) == {*PLAIN, "awnet", "pynet", "pynet-ca", "csanet", "deepisp", "metaisp"}
+    assert set(OBJECTIVES) == {*PLAIN, *OF_COLOURS, "awnet", "pynet", "pynet-ca", "csanet", "deepisp", "metaisp"}
     perceptual = {"awnet", "pynet", "pynet-ca", "csanet", "metaisp"}
     assert set(NAMES) == {*OBJECTIVES, *(f"{name}+perceptual" for name in perceptual)}
 
@@ -41,6 +42,13 @@ def test_the_gradient_leads_to_the_target_pixel_by_pixel(name):
     result = RESULT.clone().requires_grad_()
     OBJECTIVES[name]([result], TARGET).backward()
     assert torch.equal(result.grad.sign(), (RESULT - TARGET).sign())
+
+
+def test_delta_e_is_that_of_reports():
+    result, target = (picture.clamp(0, 1) for picture in pictures())
+    expected = delta_e_76(*(srgb_to_lab(picture.numpy().transpose(0, 2, 3, 1)) for picture in (result, target)))
+    found = 100 * float(OBJECTIVES["delta-e"]([result], target))
+    assert expected.mean() - 0.3 <= found <= expected.mean()
 
 
 # What every one of them must do

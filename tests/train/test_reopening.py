@@ -17,7 +17,9 @@ from crispnet.model import checkpoint
 from crispnet.model.catalogue import build
 from crispnet.model.contract import Metadata
 from crispnet.train.export import export
-from crispnet.train.reopening import NETWORK, network_of, start_from
+from crispnet.train.recipes import Recipe
+from crispnet.train.reopening import GRADING, NETWORK, network_of, start_from, weights_for
+from crispnet.train.state import first_state
 
 OPTIONS = {"widths": [6, 8, 10], "blocks": 1, "dim": 16, "depth": 1}
 
@@ -69,6 +71,33 @@ def test_what_it_was_told_already_it_is_told_still(tmp_path):
     assert start_from(look, tmp_path / "start.safetensors", thresholds=4) == told
     again, _ = checkpoint.load(tmp_path / "start.safetensors")
     torch.testing.assert_close(again(*seen()), isp(*seen()), rtol=0, atol=1e-6)
+
+
+def test_a_unet_of_another_shape_takes_over_how_scenes_are_graded(tmp_path):
+    isp = network()
+    options = {**OPTIONS, "widths": [4, 6], "thresholds": 3}
+    other = build("canonical", **options).eval()
+    other.load_state_dict(weights_for(exported(isp, tmp_path), options))
+    _, thumbnail, metadata = seen()
+    graded = slice(0, 4 + 1 + GRADING)
+    torch.testing.assert_close(other.scene(thumbnail, metadata)[:, graded], isp.scene(thumbnail, metadata)[:, graded])
+    fresh = build("canonical", **options)
+    assert not other.reconstruction.head.weight.any()
+    assert other.start.equal(fresh.start)
+
+
+def test_an_eye_of_another_shape_is_refused(tmp_path):
+    with pytest.raises(LookError, match="eye of another shape"):
+        weights_for(exported(network(), tmp_path), {**OPTIONS, "depth": 2})
+
+
+def test_a_run_can_start_from_a_look_file(tmp_path):
+    isp = network()
+    look = exported(isp, tmp_path)
+    recipe = Recipe(name="more", model="canonical", options=OPTIONS, start_from=str(tmp_path / "look.onnx"))
+    begun = first_state(recipe, device=torch.device("cpu")).model.eval()
+    assert look.origin == recipe.start_from
+    torch.testing.assert_close(begun(*seen()), isp(*seen()), rtol=0, atol=1e-6)
 
 
 def test_the_shipped_look_can_learn_more(tmp_path):

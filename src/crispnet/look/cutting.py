@@ -14,6 +14,7 @@ convolution reads, and what the last coarse enlargement reads.
 """
 
 from collections.abc import Iterable, Mapping
+from itertools import count
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,7 +24,8 @@ from crispnet.look.contract import Depths
 from crispnet.look.file import LookFile, unusable
 
 FAILURES = (RuntimeError, UnicodeDecodeError)  # what OpenVINO raises, also for messages that quote broken names
-FINE_LEVELS = 2  # a third would cost more rim than it saves; with one, features of 100 megapixels would not fit
+# Folding counts as one. A third would cost more rim than it saves; with one, features of 100 megapixels would not fit.
+FINE_LEVELS = 2
 DOWN, UP = "reconstruction.encoder.{}.0.weight", "reconstruction.up.{}.weight"
 
 
@@ -55,11 +57,13 @@ def halves(core: ov.Core, file: LookFile) -> tuple[ov.Model, ov.Model]:
 
 def parts(render: ov.Model, file: LookFile) -> Parts | None:
     """Cut what renders into fine and coarse levels; None where it has no such levels, or too few."""
-    levels = file.stride.bit_length()
-    fine = min(FINE_LEVELS, levels - 2)
-    if fine < 1 or file.stride != 1 << levels - 1:
+    names = {node.get_friendly_name() for node in render.get_ops()}
+    levels = next(level for level in count() if DOWN.format(level) not in names)
+    folded = file.stride >> levels - 1 if levels else 0
+    fine = min(FINE_LEVELS + 1 - folded.bit_length(), levels - 2)
+    if fine < 1 or file.stride != folded << levels - 1:
         return None
-    scale = 1 << fine
+    scale = folded << fine
     depths = Depths(
         scale=scale,
         halo=_rounded(5 * (scale - 1), scale),

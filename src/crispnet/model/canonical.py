@@ -4,12 +4,16 @@
                               gain and light, as logarithms; shares of the picture that are bright ─────────┘
 
     render:  packed ── balanced ── matrix ── companded ── curve ── enlarged twice ─────────────┬── + ── sRGB
-                └────────┴───────────────────────┴── 8 planes ── UNet under film ── shuffled ──┘
+                └────────┼───────────────────────┴── 8 planes ── UNet under film ── shuffled ──┤
+                         └── what single photosites differ by ───────── weighed by the UNet ───┘
 
 Values that leave by the upper way meet only operations on single values: runtimes keep those in 32 bits where they
 compute convolutions in 16, so smooth skies stay smooth; the UNet adds detail and what a curve cannot say. Every layer
 that makes something of the above begins with weights 0, so the untrained network is a plain rendering: the camera's
 own colour matrix, exposed for the mean of the scene, under the curve of ``tone``.
+
+Where the UNet is folded, its finest level sees 4 x 4 photosites as one and cannot carry each of them. What photosites
+differ by from their surroundings (``details``) then goes around it, and it says how much of that the picture gets.
 
 Notation: b photographs; ``balanced`` = packed or thumbnail values times their white balance, clipped at 1 where colours
 are to be true; ``canonical`` = linear sRGB; ``graded`` = canonical after gain and the scene's own matrix.
@@ -27,7 +31,7 @@ from crispnet.model.layers import Modulation, compand
 from crispnet.model.reconstruction import COLOURS, Reconstruction
 from crispnet.model.semantics import XCiT
 
-WIDTHS = (24, 48, 96, 192, 320)
+WIDTHS = (32, 64, 128, 256)
 PLANES = 4 + COLOURS + 1  # balanced, graded, clipped
 LUMINANCE = (0.2126, 0.7152, 0.0722)  # of linear sRGB (IEC 61966-2-1)
 GREY, DARKEST, GAINS = 0.18, 1e-4, (0.25, 64.0)
@@ -37,6 +41,8 @@ KNOTS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.45, 0.6, 0.75, 0.9, 1.1, 1.4, 1.9)
 SHOULDER = 0.3  # linear value from which the untrained curve bends towards 1
 HIDDEN = 128
 DARK, BRIGHT, SOFTNESS = -5.0, 4.0, 0.5  # EV from middle grey: first and last threshold of ``shares``, and its width
+DETAILS = 3  # planes of what photosites differ by
+KEPT = (0.5, 0.25, 0.25)  # how much of each the untrained network adds to every colour
 MIDDLE = 0.3  # standard deviation, in halves of a side, of what counts as the middle of a picture
 
 
@@ -67,10 +73,16 @@ class Canonical(ISP):
     reads = ("white_balance", "to_srgb", "exposure")
     start: Tensor
 
-    def __init__(self, *, widths: Sequence[int], blocks: int, dim: int, depth: int, thresholds: int):
+    def __init__(self, *, widths: Sequence[int], blocks: int, dim: int, depth: int, thresholds: int, folded: int):
         super().__init__()
-        self.reconstruction = Reconstruction(planes=PLANES, widths=widths, blocks=blocks)
+        weights = DETAILS * COLOURS if folded > 1 else 0
+        self.reconstruction = Reconstruction(
+            planes=PLANES, widths=widths, blocks=blocks, folded=folded, weights=weights
+        )
         zeroed(self.reconstruction.head)
+        if self.reconstruction.weights:
+            kept = torch.tensor(KEPT).repeat_interleave(COLOURS * folded**2)
+            zeroed(self.reconstruction.weights).bias.data[:] = kept  # type: ignore[union-attr]  # there is one
         self.stride, self.halo = self.reconstruction.stride, self.reconstruction.halo
         self.eye = XCiT(dim=dim, depth=depth)
         self.modulated = (widths[-1], *reversed(widths[:-1]))  # channels: the bottleneck, then on the way up
@@ -111,7 +123,11 @@ class Canonical(ISP):
         clipped = (packed.amax(dim=1, keepdim=True) - CLIPPING).relu() / (1 - CLIPPING)
         exposed_planes = compand(balanced * graded.gain[:, :, None, None])
         planes = torch.cat((exposed_planes, companded, clipped), dim=1)
-        return enlarged + self.reconstruction(planes, decoder=self._modulations(graded.film))
+        maps, weights = self.reconstruction.maps(planes, decoder=self._modulations(graded.film))
+        if weights is not None:
+            unclipped = exposed_planes.minimum(compand(graded.gain)[:, :, None, None])
+            maps = maps + weighed(details(unclipped), weights)
+        return enlarged + functional.pixel_shuffle(maps, 2)
 
     def _parts(self, scene: Tensor) -> Graded:
         sizes = (4, 1, 9, len(KNOTS), 2 * sum(self.modulated))
@@ -123,10 +139,26 @@ class Canonical(ISP):
 
 
 def canonical(
-    *, widths: Sequence[int] = WIDTHS, blocks: int = 2, dim: int = 128, depth: int = 4, thresholds: int = 0
+    *,
+    widths: Sequence[int] = WIDTHS,
+    blocks: int = 2,
+    dim: int = 128,
+    depth: int = 4,
+    thresholds: int = 0,
+    folded: int = 2,
 ) -> Canonical:
-    """Make the network of the shipped look; ``thresholds`` of brightness at which it is told the shares beyond."""
-    return Canonical(widths=tuple(widths), blocks=blocks, dim=dim, depth=depth, thresholds=thresholds)
+    """Make the network of the shipped look.
+
+    Args:
+        widths: of the UNet's levels.
+        blocks: residual ones at its bottleneck.
+        dim: of the eye.
+        depth: of the eye.
+        thresholds: of brightness at which it is told the shares of the picture beyond.
+        folded: cells each way that the UNet's finest level sees as one.
+    """
+    sizes = {"blocks": blocks, "dim": dim, "depth": depth, "thresholds": thresholds, "folded": folded}
+    return Canonical(widths=tuple(widths), **sizes)
 
 
 def zeroed(layer: Layer) -> Layer:
@@ -201,6 +233,51 @@ def doubled(planes: Tensor) -> Tensor:
     rows = middle + 0.25 * framed[:, :, :-2], middle + 0.25 * framed[:, :, 2:]
     phases = [0.75 * row[..., 1:-1] + 0.25 * side for row in rows for side in (row[..., :-2], row[..., 2:])]
     return functional.pixel_shuffle(torch.stack(phases, dim=2).flatten(1, 2), 2)
+
+
+def details(planes: Tensor) -> Tensor:
+    """Find what photosites differ by from their surroundings, in sums of single values: (b, 3, 4, h, w).
+
+    The first of the three is a photosite's value less its colour's, enlarged as ``doubled`` does; what is enlarged
+    and this add up to what the photosite says. The second is the mean of the first over the photosites to the left and
+    the right, the third over those above and below. Photosites lie as ``pixel_shuffle`` takes them: R, G, G, B.
+
+    Args:
+        planes: (b, 4, h, w) R, G, B, G.
+    """
+    framed = functional.pad(planes, (1, 1, 1, 1), mode="replicate")
+    red, green, blue, other_green = (framed[:, place : place + 1] for place in range(4))
+    middle = (green + other_green) / 2
+    sites = torch.cat((red, green, other_green, blue), dim=1)[..., 1:-1, 1:-1]
+    own = sites - _at_sites(torch.cat((red, middle, middle, blue), dim=1))
+    framed = functional.pad(own, (1, 1, 1, 1), mode="replicate")
+    # A site's neighbours are the other site of its row (or column), in its own cell and in the one beside it.
+    pairs = framed[:, [1, 0, 3, 2], 1:-1], framed[:, [2, 3, 0, 1], :, 1:-1]
+    sums = pairs[0][..., :-1] + pairs[0][..., 1:], pairs[1][:, :, :-1] + pairs[1][:, :, 1:]
+    across = [sums[0][:, place : place + 1, :, place % 2 :][..., : planes.shape[3]] for place in range(4)]
+    down = sums[1][:, :2, :-1], sums[1][:, 2:, 1:]
+    return torch.stack((own, torch.cat(across, dim=1) / 2, torch.cat(down, dim=1) / 2), dim=1)
+
+
+def _at_sites(framed: Tensor) -> Tensor:
+    """Enlarge (b, 4, h + 2, w + 2) planes twice, and keep of each the photosite of its place: (b, 4, h, w)."""
+    middle = 0.75 * framed[:, :, 1:-1]
+    rows = middle[:, :2] + 0.25 * framed[:, :2, :-2], middle[:, 2:] + 0.25 * framed[:, 2:, 2:]
+    sites = []
+    for row in rows:
+        left, right = row[:, :1], row[:, 1:]
+        sites += [
+            0.75 * left[..., 1:-1] + 0.25 * left[..., :-2],
+            0.75 * right[..., 1:-1] + 0.25 * right[..., 2:],
+        ]
+    return torch.cat(sites, dim=1)
+
+
+def weighed(details: Tensor, weights: Tensor) -> Tensor:
+    """Mix (b, 3, 4, h, w) details by (b, 9, h, w) weights, for each detail those of three colours: (b, 12, h, w)."""
+    each = weights.unflatten(1, (DETAILS, COLOURS))  # type: ignore[no-untyped-call]
+    first, *others = (each[:, place, :, None] * details[:, place, None] for place in range(DETAILS))
+    return sum(others, start=first).flatten(1, 2)
 
 
 def tone() -> Tensor:

@@ -4,9 +4,9 @@ An objective takes the pictures that a network learns by (``ISP.pictures``: (b, 
 networks give one) and the target, (b, 3, 2h, 2w). It returns a tensor without dimensions, 0 at the target. Results are
 not clipped before: a value outside the range must be pulled back like any other error.
 
-``mse``, ``l1`` and ``charbonnier`` judge the largest picture alone. Those of the baselines, below them, are
-*comparisons* of one picture with the target shrunk to its size; their objective is the sum over all pictures. In them
-as published, but for what their docstrings say:
+``mse``, ``l1``, ``charbonnier`` and ``delta_e`` judge the largest picture alone. Those of the baselines, below them,
+are *comparisons* of one picture with the target shrunk to its size; their objective is the sum over all pictures. In
+them as published, but for what their docstrings say:
 
 - a mean, over every pixel and channel, wherever an error is taken; the constants that do not change a gradient left
   out; means of SSIM without the windows that reach over the edge, where others fill up with zeros;
@@ -31,6 +31,7 @@ Comparison = Callable[[Tensor, Tensor], Tensor]  # of one picture and the target
 
 CHARBONNIER_KNEE = 1e-3  # a quarter of an 8-bit step: below it an error counts by its square, above it by its size
 CSANET_KNEE = 1e-6
+DELTA_E_KNEE = 0.3
 AWNET_WEIGHTS = (1.0, 0.25, 0.25)  # of the full size, its half and its quarter; smaller ones count 1
 WHITE = 100  # L* of it
 WITH_PERCEPTUAL = "+perceptual"
@@ -52,6 +53,15 @@ def charbonnier(pictures: Sequence[Tensor], target: Tensor) -> Tensor:
     The constant that the rounding adds is taken off, so that no error is 0.
     """
     return _rounded(pictures[0], target, knee=CHARBONNIER_KNEE)
+
+
+def delta_e(pictures: Sequence[Tensor], target: Tensor) -> Tensor:
+    """Average the ΔE76 of the largest picture's pixels (CIE 1976), rounded off at 0, in units of 100.
+
+    What reports are judged by. The constant that the rounding adds is taken off.
+    """
+    squares = (srgb_to_lab(pictures[0]) - srgb_to_lab(shrunk(target, pictures[0]))).square().sum(dim=1)
+    return ((squares + DELTA_E_KNEE**2).sqrt().mean() - DELTA_E_KNEE) / WHITE
 
 
 def awnet(picture: Tensor, target: Tensor) -> Tensor:
@@ -169,6 +179,7 @@ OBJECTIVES: Mapping[str, Objective] = {
     "mse": mse,
     "l1": l1,
     "charbonnier": charbonnier,
+    "delta-e": delta_e,
     **{name: summed(comparison) for name, comparison in COMPARISONS.items()},
 }
 NAMES = (*OBJECTIVES, *(name + WITH_PERCEPTUAL for name in TERMS))

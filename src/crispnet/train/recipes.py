@@ -34,6 +34,14 @@ GROWING: Stages = (
     (Stage("patches", (184, 240), scenes=4, patches=1), 0.2),
 )
 
+# A network whose details go around its UNet has to learn where they are noise, which whole frames do not show.
+WITH_DETAIL: Stages = (
+    (Stage("frames", (46, 60), scenes=8), 0.3),
+    (Stage("frames", (92, 120), scenes=8), 0.25),
+    (Stage("patches", (96, 128), scenes=8), 0.35),
+    (Stage("patches", (184, 240), scenes=4), 0.1),
+)
+
 # The same for networks that learn one size after another; sizes can be halved five times. A level of few pixels is
 # learned from larger frames, since each step costs so little.
 LEVELS: Stages = (
@@ -57,8 +65,8 @@ class Recipe:
         options: of the model, those that are not left to the catalogue.
         objective: its name in ``objectives.NAMES``.
         vgg: a file of VGG's weights, for objectives with a perceptual term; "" for the others.
-        start_from: a checkpoint of the same model, or the folder of a run, whose weights it begins with; "" for fresh
-            ones.
+        start_from: a checkpoint of the same model, or the folder of a run, whose weights it begins with; or a look
+            file for any camera, of which it takes what fits (``reopening.weights_for``); "" for fresh ones.
         frozen_statistics: whether normalisation layers keep the means and variances they begin with, as in fine-tuning
             on few scenes.
         frozen: beginnings of the names of weights that stay as they are, such as "eye.", in fine-tuning.
@@ -264,5 +272,13 @@ RECIPES: Mapping[str, Recipe] = {
     "metaisp": Recipe(name="metaisp", model="metaisp", objective="metaisp"),
     "pynet": Recipe(name="pynet", model="pynet", objective="pynet", stages=LEVELS),
     "pynet-ca": Recipe(name="pynet-ca", model="pynet-ca", objective="pynet-ca", stages=LEVELS),
-    "phone": Recipe(name="phone", model="canonical", objective="charbonnier", steps=8000, learning_rate=8e-4),
+    "phone": Recipe(
+        name="phone",
+        model="canonical",
+        options={"thresholds": 10},
+        objective="delta-e",
+        stages=WITH_DETAIL,
+        steps=8000,
+        learning_rate=8e-4,
+    ),
 }

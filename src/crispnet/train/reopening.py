@@ -18,11 +18,17 @@ from torch import Tensor
 from crispnet.errors import LookError, RunError
 from crispnet.look.file import LookFile, unusable
 from crispnet.model import catalogue, checkpoint
-from crispnet.model.canonical import Canonical
+from crispnet.model.canonical import KNOTS
 
+CANONICAL = "canonical"
 NETWORK = "network"  # the heading of a card under which a look says what it was made of
-FIRST: Mapping[str, Any] = {"model": "canonical", "options": {}}  # of looks that do not say
+FIRST: Mapping[str, Any] = {  # of looks that do not say
+    "model": CANONICAL,
+    "options": {"widths": (24, 48, 96, 192, 320), "folded": 1},
+}
 UNREAD = "num_batches_tracked"
+UNET = "reconstruction."
+GRADING = 9 + len(KNOTS)  # numbers that say how a scene is graded before those of the UNet's film
 
 
 def start_from(look: LookFile, path: Path, *, thresholds: int) -> Mapping[str, Any]:
@@ -41,15 +47,45 @@ def start_from(look: LookFile, path: Path, *, thresholds: int) -> Mapping[str, A
         LookError: the look holds another network.
         RunError: the checkpoint cannot be written.
     """
-    model, options, weights = network_of(look)
-    if model != "canonical":
+    _, known, _ = network_of(look)
+    options = {**known, "thresholds": known.get("thresholds") or thresholds}
+    checkpoint.save(CANONICAL, options, weights_for(look, options), path)
+    return options
+
+
+def weights_for(look: LookFile, options: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Give a network for any camera what a look knows, though the network be of another shape.
+
+    What the shapes have in common is the look's: its eye, the matrix and the curve that follow from what it sees, and
+    the UNet with its film where that is the same. Facts that the look was not told count nothing yet; a UNet of
+    another shape begins anew.
+
+    Args:
+        look: made by ``export`` of the network "canonical".
+        options: of the network to give weights to; its eye has to be the look's.
+
+    Raises:
+        LookError: the look holds another network, or another eye.
+    """
+    model, _, known = network_of(look)
+    if model != CANONICAL:
         raise LookError(
             f"{look.origin} holds the network {model}, made for one camera. A look for any camera was needed to learn "
             "from there. Take the shipped one."
         )
-    options = {**options, "thresholds": options.get("thresholds") or thresholds}
-    checkpoint.save(model, options, _widened(weights, catalogue.build(model, **options)), path)
-    return options
+    isp = catalogue.build(CANONICAL, **options)
+    weights = isp.state_dict()
+    alike = {name for name, tensor in weights.items() if name in known and known[name].shape == tensor.shape}
+    if not alike.issuperset(name for name in weights if name.startswith("eye.")):
+        raise LookError(
+            f"{look.origin} has an eye of another shape than {dict(options)}. The same was needed, which is what a "
+            "look hands on. Leave dim and depth as they are there."
+        )
+    if not alike.issuperset(name for name in weights if name.startswith(UNET)):
+        alike = {name for name in alike if not name.startswith(UNET)}
+    for name in weights.keys() & known.keys():
+        weights[name] = known[name] if name in alike else _widened(known[name], weights[name], name)
+    return weights
 
 
 def network_of(look: LookFile) -> tuple[str, dict[str, Any], dict[str, Tensor]]:
@@ -74,11 +110,12 @@ def network_of(look: LookFile) -> tuple[str, dict[str, Any], dict[str, Tensor]]:
     return model, options, {name: found.get(name, tensor) for name, tensor in wanted.items()}
 
 
-def _widened(weights: Mapping[str, Tensor], wider: torch.nn.Module) -> dict[str, Tensor]:
-    """Give the weights of a network that reads more facts than the one they come from: those count nothing yet."""
-    if not isinstance(wider, Canonical):
-        raise TypeError(f"expected the network of a look for any camera, got {type(wider).__name__}")
-    name = "hidden.weight"
-    known, room = weights[name], torch.zeros_like(wider.hidden.weight.detach())
-    room[:, : known.shape[1]] = known
-    return {**weights, name: room}
+def _widened(known: Tensor, fresh: Tensor, name: str) -> Tensor:
+    """Put what is known of a weight into one of another size: facts come last, and so do channels of the UNet."""
+    if name == "hidden.weight":
+        room = torch.zeros_like(fresh)
+        room[:, : known.shape[1]] = known
+        return room
+    if name.startswith(UNET):
+        return fresh
+    return torch.cat((known[:GRADING], fresh[GRADING:]))

@@ -18,9 +18,12 @@ from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 
 from crispnet.errors import RunError
 from crispnet.files import whole_file
+from crispnet.look.file import LookFile
+from crispnet.look.shelf import ENDING
 from crispnet.model import catalogue, checkpoint
 from crispnet.model.contract import ISP
 from crispnet.train.recipes import Recipe
+from crispnet.train.reopening import weights_for
 
 SCHEMA = "crispnet-run-1"
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # what Adam keeps of each parameter
@@ -92,6 +95,8 @@ def freeze_statistics(model: nn.Module) -> None:
 
 def _weights(recipe: Recipe) -> dict[str, Tensor]:
     path = Path(recipe.start_from)
+    if path.suffix == ENDING:
+        return weights_for(LookFile.open(path), recipe.options)
     isp, facts = checkpoint.load(path / "best.safetensors" if path.is_dir() else path)
     made = {"model": facts["model"], **facts["options"]}
     if made != json.loads(json.dumps({"model": recipe.model, **recipe.options})):
