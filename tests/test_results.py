@@ -49,6 +49,7 @@ def test_a_result_without_a_section_is_refused(copy):
 def test_an_aim_that_is_missed_is_called_so(copy):
     path = copy / "results" / "develop.json"
     result = json.loads(path.read_text(encoding="utf-8"))
+    result["aims"] = result["aims"][:3]
     for aim, factor in zip(result["aims"], (1, 1.01, None), strict=True):
         aim["measured"] = factor and factor * aim["at_most"]
     path.write_text(json.dumps(result), encoding="utf-8")
