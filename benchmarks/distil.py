@@ -22,13 +22,14 @@ from crispnet.app.simulating import Wish as Captures
 from crispnet.app.simulating import take_captures
 from crispnet.data.pairs import Pair, read_manifest, write_manifest
 from crispnet.look import DEFAULT
+from crispnet.train.personal import STEPS
 from provenance import provenance, write
 
 HERE = Path(__file__).resolve().parent
 RENDERINGS = HERE / "renderings"
 LEARNED, JUDGED = 20, 20
 PHOTOGRAPHS = 160  # that are captured, from which the best lit are taken
-CAMERA, SEED, STEPS = "ARRI D21", 7, 1200
+CAMERA, SEED = "ARRI D21", 7
 CONTROLS = ("curve", "matrix-curve", "lut")
 RAWTHERAPEE = "rawtherapee-cli -o {picture} -j97 -js3 -Y -p '%s' -c {raw}"
 DARKTABLE = (

@@ -40,10 +40,16 @@ def test_a_run_becomes_a_look_with_a_card(crispnet, run):
     assert look.card["learned from"] == "my walks: 40 captures of 20 scenes"
     assert look.card["cameras"] == "A, B, C, D and 2 more"
     assert "step 7 of 9" in look.card["recipe"]
-    assert "6.12" in look.card["validation"]
+    assert look.card["validation"] == "mean ΔE76 6.12, PSNR 25.00 dB, of small whole frames"
     assert look.card["licence"] == "CC0"
     shown = crispnet("looks", "mine.onnx").stdout
     assert all(text in shown for text in (look.name, look.version, *look.card.values()))
+
+
+def test_the_card_says_of_what_the_last_stage_was_judged(crispnet, run):
+    write_recipe(RECIPES["unet-residual"].set("widths=4,8", "blocks=1", "steps=7"), run / "recipe.json")
+    crispnet("export", run, "-o", "mine.onnx")
+    assert LookFile.open("mine.onnx").card["validation"].endswith("of the middles of frames, pixel for pixel")
 
 
 def test_a_look_that_is_there_is_kept_unless_told_otherwise(crispnet, run):

@@ -1,5 +1,6 @@
 """Fitting, from folders of a photographer to a look that develops; in few steps, for it is the way that is tested."""
 
+import inspect
 import json
 import re
 import sys
@@ -13,7 +14,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import crispnet
-from crispnet.app import fitting, varying
+from crispnet.app import colours, fitting, varying
 from crispnet.app.becoming import as_table
 from crispnet.app.cli import app
 from crispnet.app.commanding import check_template
@@ -30,6 +31,7 @@ from crispnet.raw.orientation import upright
 from crispnet.raw.sidecar import picture_file
 from crispnet.raw.writer import write_dng
 from crispnet.train.export import export
+from crispnet.train.personal import STEPS
 from crispnet.train.reopening import NETWORK
 from making import raw_image
 
@@ -76,6 +78,10 @@ def fitted(folder, tiny, tmp_path_factory):
     result = run(folder, "-o", look, "--look", tiny, "--steps", 3, "--json")
     assert result.exit_code == 0, result.output
     return look, json.loads(result.stdout)
+
+
+def test_as_many_steps_are_learned_as_the_recipe_says():
+    assert inspect.signature(colours.fit).parameters["steps"].default == STEPS
 
 
 def test_a_folder_becomes_a_look_that_develops(fitted, folder):

@@ -71,6 +71,8 @@ def export_run(wish: Wish, *, as_json: bool) -> None:
 def _card(wish: Wish, facts: Mapping[str, Any]) -> dict[str, str]:
     """Say where a look comes from, by the headings of a card."""
     recipe, origin = read_recipe(wish.run / "recipe.json"), Origin.read(wish.run)
+    stage, _ = recipe.stages[recipe.stage_at(facts["step"] - 1)]
+    seen = "the middles of frames, pixel for pixel" if stage.view == "patches" else "small whole frames"
     learned = "not recorded"
     if origin:
         learned = f"{origin.name}: {origin.captures} captures of {origin.scenes} scenes"
@@ -79,9 +81,7 @@ def _card(wish: Wish, facts: Mapping[str, Any]) -> dict[str, str]:
         "learned from": learned,
         "cameras": _cameras(origin.cameras if origin else ()),
         "recipe": f"{recipe.name}: {recipe.model}, {recipe.objective}, at step {facts['step']} of {recipe.steps}",
-        "validation": "mean ΔE76 {validation_delta_e:.2f}, PSNR {validation_psnr:.2f} dB, of small whole frames".format(
-            **facts
-        ),
+        "validation": "mean ΔE76 {validation_delta_e:.2f}, PSNR {validation_psnr:.2f} dB, of ".format(**facts) + seen,
         NETWORK: json.dumps({"model": facts["model"], "options": facts["options"]}),
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "software": f"crispnet {VERSION}",

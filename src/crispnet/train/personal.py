@@ -14,16 +14,16 @@ from crispnet.train.recipes import Recipe, Stages
 
 NAME = "personal"
 THRESHOLDS = 10  # of brightness, see ``model.canonical.shares``
-STEPS = 1200
-PATCH = (92, 120)  # packed cells
+STEPS = 3000  # as `crispnet fit --help` says
+PATCH = (96, 128)  # packed cells
 FRAMES: Stages = (
     (Stage("frames", (46, 60), scenes=8), 0.6),
     (Stage("frames", (92, 120), scenes=4), 0.4),
 )
 WITH_DETAIL: Stages = (
-    (Stage("frames", (46, 60), scenes=8), 0.5),
-    (Stage("frames", (92, 120), scenes=4), 0.3),
-    (Stage("patches", PATCH, scenes=4), 0.2),
+    (Stage("frames", (46, 60), scenes=8), 0.4),
+    (Stage("frames", (92, 120), scenes=4), 0.25),
+    (Stage("patches", PATCH, scenes=4), 0.35),
 )
 LOOKS_BACK = 12  # validations in a run
 
@@ -43,7 +43,7 @@ def personal(start: Path, options: Mapping[str, Any], *, detail: bool, steps: in
         name=NAME,
         model="canonical",
         options=dict(options),
-        objective="charbonnier",
+        objective="delta-e",
         start_from=str(start),
         frozen=("eye.",),
         stages=WITH_DETAIL if detail else FRAMES,
