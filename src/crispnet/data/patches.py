@@ -1,8 +1,9 @@
 """Frames become batches: which, cut where, turned how. All of it follows from a seed and the number of the step.
 
-A batch shows s scenes, and n patches of each (b = s * n), in one of two views:
+A batch shows s scenes, and n patches of each (b = s * n), in one of three views:
 
 - **frames**: the whole of each frame, averaged by area to one size whatever its aspect, as the thumbnail is;
+- **mosaics**: the whole of each frame, shrunk to one size as if its sensor had larger photosites;
 - **patches**: windows of each frame, pixel for pixel.
 
 Scenes are mirrored at random, left to right and upside down. The mirror image of an R G / G B mosaic begins with
@@ -16,15 +17,16 @@ and the target loses one column at either edge.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from crispnet.data.frames import Frame
-from crispnet.data.views import VIEWS
+from crispnet.data.views import MOSAICS, VIEWS
 from crispnet.raw.bayer import PLANE_SITES
 
 ORDER, CUT = 0, 1  # what numbers are drawn for
+SHOWN = ("frames", "mosaics", "patches")
 Flips = tuple[bool, bool]  # upside down, left to right
 
 
@@ -33,10 +35,10 @@ class Stage:
     """What the batches of one stretch of training look like.
 
     Attributes:
-        view: "frames" or "patches".
+        view: "frames", "mosaics" or "patches".
         size: rows and columns of packed cells.
         scenes: frames per batch.
-        patches: of each frame; 1 for the view "frames".
+        patches: of each frame; 1 for the others.
         finest: how many times the picture that is learned is halved, for networks that learn one size after another.
     """
 
@@ -47,10 +49,10 @@ class Stage:
     finest: int = 0
 
     def __post_init__(self) -> None:
-        if self.view not in ("frames", "patches"):
-            raise ValueError(f"expected a view of frames or patches, got {self.view!r}")
+        if self.view not in SHOWN:
+            raise ValueError(f"expected a view of {', '.join(SHOWN)}, got {self.view!r}")
         if min(*self.size, self.scenes, self.patches, self.finest + 1) < 1 or (
-            self.view == "frames" and self.patches > 1
+            self.view != "patches" and self.patches > 1
         ):
             raise ValueError(f"expected counts from 1, and 1 patch of whole frames, got {self}")
 
@@ -90,7 +92,7 @@ def batch(frames: Sequence[Frame], stage: Stage, *, seed: int, step: int) -> Bat
     flips: list[Flips] = [(bool(down), bool(across)) for down, across in random.integers(2, size=(len(chosen), 2))]
     packed = np.empty((stage.scenes, stage.patches, 4, *stage.size), np.float32)
     target = np.empty((stage.scenes, stage.patches, 3, *(2 * length for length in stage.size)), np.float32)
-    show = _show_patches if stage.view == "patches" else _show_frame
+    show = {"frames": _show_frame, "mosaics": _show_mosaic, "patches": _show_patches}[stage.view]
     # A frame with no cell to spare stays as it is, so what was done, and not what was drawn, holds for the thumbnail.
     done = [
         show(*scene, packed[place], target[place], random)
@@ -106,20 +108,39 @@ def whole(frames: Sequence[Frame], size: tuple[int, int]) -> Batch:
     return _joined(frames, [(False, False)] * len(frames), packed, target)
 
 
+def mosaics(frames: Sequence[Frame], size: tuple[int, int]) -> Batch:
+    """Make a batch of these very frames, whole, shrunk to mosaics of ``size`` cells at most and lying as they do."""
+    small = [_small(frame, _room(frames, size)) for frame in frames]
+    return middles(small, size)
+
+
 def middles(frames: Sequence[Frame], size: tuple[int, int]) -> Batch:
     """Make a batch of the middles of these very frames, pixel for pixel and lying as they do: for validation.
 
     They have ``size`` cells, or fewer where a frame has.
     """
-    rooms = [frame.packed.shape[1:] for frame in frames]
-    rows, columns = (min(length, *(room[axis] for room in rooms)) for axis, length in enumerate(size))
+    rows, columns = _room(frames, size)
     packed, target = [], []
-    for frame, (height, width) in zip(frames, rooms, strict=True):
+    for frame in frames:
+        height, width = frame.packed.shape[1:]
         top, left = (height - rows) // 2, (width - columns) // 2
         packed.append(frame.packed[:, top : top + rows, left : left + columns])
         target.append(frame.target[2 * top : 2 * (top + rows), 2 * left : 2 * (left + columns)].transpose(2, 0, 1))
     pixels = np.stack(target).astype(np.float32) / np.float32(255)
     return _joined(frames, [(False, False)] * len(frames), np.stack(packed).astype(np.float32), pixels)
+
+
+def _room(frames: Sequence[Frame], size: tuple[int, int]) -> tuple[int, int]:
+    """Find the largest size, up to ``size``, that every frame has."""
+    rows, columns = (
+        min(length, *(frame.packed.shape[1 + axis] for frame in frames)) for axis, length in enumerate(size)
+    )
+    return rows, columns
+
+
+def _small(frame: Frame, size: tuple[int, int]) -> Frame:
+    packed, target = MOSAICS.of(frame, size)
+    return replace(frame, packed=packed, target=target)
 
 
 def _joined(frames: Sequence[Frame], flips: Sequence[Flips], packed: np.ndarray, target: np.ndarray) -> Batch:
@@ -195,6 +216,14 @@ def _show_frame(frame: Frame, flips: Flips, packed: np.ndarray, target: np.ndarr
     seen = VIEWS.of(frame, size)
     packed[0], target[0] = _mirrored(seen[0], flips), _mirrored(seen[1], flips)
     return flips
+
+
+def _show_mosaic(
+    frame: Frame, flips: Flips, packed: np.ndarray, target: np.ndarray, random: np.random.Generator
+) -> Flips:
+    """Fill in a whole frame as a small mosaic, less the cell that mirroring costs; say how it is mirrored."""
+    rows, columns = packed.shape[2:]
+    return _show_patches(_small(frame, (rows + 1, columns + 1)), flips, packed, target, random)
 
 
 def grid(height: int, width: int, patch: tuple[int, int] = (368, 480)) -> list[tuple[int, int]]:

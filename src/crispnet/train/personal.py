@@ -21,8 +21,8 @@ FRAMES: Stages = (
     (Stage("frames", (92, 120), scenes=4), 0.4),
 )
 WITH_DETAIL: Stages = (
-    (Stage("frames", (46, 60), scenes=8), 0.4),
-    (Stage("frames", (92, 120), scenes=4), 0.25),
+    (Stage("mosaics", (48, 64), scenes=8), 0.4),
+    (Stage("mosaics", (92, 120), scenes=4), 0.25),
     (Stage("patches", PATCH, scenes=4), 0.35),
 )
 LOOKS_BACK = 12  # validations in a run

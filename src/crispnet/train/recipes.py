@@ -34,11 +34,11 @@ GROWING: Stages = (
     (Stage("patches", (184, 240), scenes=4, patches=1), 0.2),
 )
 
-# A network whose details go around its UNet has to learn where they are noise, which whole frames do not show.
+# A network whose details go around its UNet learns from mosaics throughout, and on patches where they are noise.
 WITH_DETAIL: Stages = (
-    (Stage("frames", (46, 60), scenes=8), 0.3),
-    (Stage("frames", (92, 120), scenes=8), 0.25),
-    (Stage("patches", (96, 128), scenes=8), 0.35),
+    (Stage("mosaics", (48, 64), scenes=8), 0.25),
+    (Stage("mosaics", (92, 120), scenes=8), 0.25),
+    (Stage("patches", (96, 128), scenes=8), 0.4),
     (Stage("patches", (184, 240), scenes=4), 0.1),
 )
 
@@ -278,7 +278,7 @@ RECIPES: Mapping[str, Recipe] = {
         options={"thresholds": 10},
         objective="delta-e",
         stages=WITH_DETAIL,
-        steps=8000,
+        steps=6000,
         learning_rate=8e-4,
     ),
 }

@@ -14,7 +14,7 @@ from PIL import Image
 
 from crispnet.colour import delta_e_76, srgb_to_lab
 from crispnet.data.frames import Frame
-from crispnet.data.patches import Batch, Stage, middles, whole
+from crispnet.data.patches import Batch, Stage, middles, mosaics, whole
 from crispnet.files import whole_file
 from crispnet.model.contract import ISP
 from crispnet.train.step import render
@@ -56,7 +56,8 @@ def validate(isp: ISP, frames: Sequence[Frame], stage: Stage, *, precision: str,
 
 
 def _seen(frames: Sequence[Frame], stage: Stage) -> Batch:
-    return middles(frames, stage.size) if stage.view == "patches" else whole(frames, SIZE)
+    seen = {"frames": whole, "mosaics": mosaics, "patches": middles}[stage.view]
+    return seen(frames, stage.size if stage.view == "patches" else SIZE)
 
 
 def _pictures(planes: np.ndarray) -> np.ndarray:
