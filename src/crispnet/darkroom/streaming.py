@@ -39,9 +39,9 @@ class Piece(NamedTuple):
         return Piece(*(Box(*(length // scale for length in (b.top, b.left, b.height, b.width))) for b in self))
 
     def inner(self, values: np.ndarray) -> np.ndarray:
-        """Cut what is made out of (c, h, w) values of what was seen."""
+        """Cut what is made out of (h, w, c) values of what was seen."""
         top, left = self.made.top - self.seen.top, self.made.left - self.seen.left
-        return values[:, top : top + self.made.height, left : left + self.made.width]
+        return values[top : top + self.made.height, left : left + self.made.width]
 
 
 @dataclass(frozen=True)
@@ -115,21 +115,21 @@ def render_in_depths(
         if part is None:
             continue
         around = _wide(context, piece.coarse(depths.scale).seen)
-        rendered = look.ascend(frame.cut(piece.seen), around, scene)[0]
-        at = Piece(part, Box(2 * piece.seen.top, 2 * piece.seen.left, *rendered.shape[1:]))
+        rendered = look.ascend(frame.cut(piece.seen), around, scene)[0].transpose(1, 2, 0)
+        at = Piece(part, Box(2 * piece.seen.top, 2 * piece.seen.left, *rendered.shape[:2]))
         target = pixels[part.top - wanted.top :, part.left - wanted.left :]
-        quantise_into(target[: part.height, : part.width], at.inner(rendered).transpose(1, 2, 0))
+        quantise_into(target[: part.height, : part.width], at.inner(rendered))
 
 
 def _descended(frame: Frame, look: DeepLook, scene: Any, *, free: int) -> np.ndarray:
-    """See the fine levels of the whole frame: features, (c, h, w) of coarse cells."""
+    """See the fine levels of the whole frame: features, (h, w, c) of coarse cells."""
     pieces = _fine(frame, look, free=free)
     made = ((piece.coarse(frame.depths.scale), look.descend(frame.cut(piece.seen), scene)[0]) for piece in pieces)
     return _joined(made, frame.coarse_size)
 
 
 def _deepened(features: np.ndarray, frame: Frame, look: DeepLook, scene: Any, *, free: int) -> np.ndarray:
-    """See the coarse levels of the whole frame: features → context, (c, h, w) of coarse cells."""
+    """See the coarse levels of the whole frame: features → context, (h, w, c) of coarse cells."""
     depths = frame.depths
     pieces = _pieces(
         frame.coarse_size,
@@ -170,15 +170,15 @@ def _around(start: int, *, usual: int, halo: int, whole: int) -> tuple[int, int]
 
 
 def _joined(parts: Iterable[tuple[Piece, np.ndarray]], size: tuple[int, int]) -> np.ndarray:
-    """Join what was made of pieces to (c, h, w) of the whole frame, in 16 bits."""
+    """Join what was made of pieces to (h, w, c) of the whole frame, in 16 bits."""
     whole: np.ndarray | None = None
     for piece, values in parts:
-        whole = np.empty((len(values), *size), HALF) if whole is None else whole
-        whole[:, piece.made.rows, piece.made.columns] = np.clip(piece.inner(values), -MOST, MOST)
+        whole = np.empty((*size, values.shape[2]), HALF) if whole is None else whole
+        whole[piece.made.rows, piece.made.columns] = np.clip(piece.inner(values), -MOST, MOST)
     if whole is None:
         raise ValueError(f"expected a frame of some cells, got one of {size}")
     return whole
 
 
 def _wide(values: np.ndarray, box: Box) -> np.ndarray:
-    return values[None, :, box.rows, box.columns].astype(np.float32)
+    return values[None, box.rows, box.columns].astype(np.float32)

@@ -106,13 +106,13 @@ class DeepLook(Look, Protocol):
         """Say how its levels are parted; None where they are not."""
 
     def descend(self, packed: np.ndarray, scene: Any) -> np.ndarray:
-        """See the fine levels of a window: (b, 4, h, w) → features (b, c, h / scale, w / scale)."""
+        """See the fine levels of a window: (b, 4, h, w) → features (b, h / scale, w / scale, c)."""
 
     def deepen(self, features: np.ndarray, scene: Any) -> np.ndarray:
-        """See the coarse ones: features → context, (b, c, h / scale, w / scale)."""
+        """See the coarse ones: features → context, (b, h / scale, w / scale, c)."""
 
     def ascend(self, packed: np.ndarray, context: np.ndarray, scene: Any) -> np.ndarray:
-        """Render a window with its context: (b, 4, h, w), (b, c, h / scale, w / scale) → (b, 3, 2h, 2w)."""
+        """Render a window with its context: (b, 4, h, w), (b, h / scale, w / scale, c) → (b, 3, 2h, 2w)."""
 
 
 def in_depths(look: Look) -> tuple[DeepLook, Depths] | None:

@@ -62,22 +62,22 @@ class OpenVinoLook:
         Raises:
             ValueError: they are not.
         """
-        _check(packed, stride=self.stride)
+        _check(packed.shape[2:], stride=self.stride)
         return self._rendering.run(packed=packed, scene=scene)
 
     def descend(self, packed: np.ndarray, scene: np.ndarray) -> np.ndarray:
         """See the fine levels of a window, see ``look.contract.DeepLook``; sizes are multiples of its scale."""
-        _check(packed, stride=self._depths.scale)
+        _check(packed.shape[2:], stride=self._depths.scale)
         return self._in_depths[0].run(packed=packed, scene=scene)
 
     def deepen(self, features: np.ndarray, scene: np.ndarray) -> np.ndarray:
         """See the coarse levels; sizes are multiples of the stride of ``depths``."""
-        _check(features, stride=self._depths.stride)
+        _check(features.shape[1:3], stride=self._depths.stride)
         return self._in_depths[1].run(features=features, scene=scene)
 
     def ascend(self, packed: np.ndarray, context: np.ndarray, scene: np.ndarray) -> np.ndarray:
         """Render a window with its context; sizes are multiples of the scale of ``depths``."""
-        _check(packed, stride=self._depths.scale)
+        _check(packed.shape[2:], stride=self._depths.scale)
         return self._in_depths[2].run(packed=packed, context=context, scene=scene)
 
     @property
@@ -92,8 +92,8 @@ def has_bfloat16(core: ov.Core) -> bool:
     return "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
-def _check(planes: np.ndarray, *, stride: int) -> None:
-    height, width = planes.shape[2:]
+def _check(size: tuple[int, ...], *, stride: int) -> None:
+    height, width = size
     if height % stride or width % stride:
         raise ValueError(f"expected sizes that are multiples of {stride}, got {height} x {width}")
 
