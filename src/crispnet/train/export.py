@@ -151,6 +151,7 @@ def _traced(half: nn.Module, inputs: Mapping[str, Tensor], *, output: str, prefi
         )
     graph = onnx.load_from_string(file.getvalue()).graph
     _part_twins(graph)
+    _share_constants(graph)
     _rename(graph, public={*inputs, output, ""}, prefix=prefix)
     return graph
 
@@ -164,6 +165,19 @@ def _part_twins(graph: onnx.GraphProto) -> None:
         twin.CopyFrom(weights[node.input[0]])
         twin.name = node.output[0]
         graph.node.remove(node)
+
+
+def _share_constants(graph: onnx.GraphProto) -> None:
+    """Keep one of each constant: the exporter writes it anew wherever it is read, however large it is."""
+    kept: dict[bytes, str] = {}
+    shared: dict[str, str] = {}
+    for node in [node for node in graph.node if node.op_type == "Constant"]:
+        value = node.attribute[0].SerializeToString(deterministic=True)
+        shared[node.output[0]] = kept.setdefault(value, node.output[0])
+        if kept[value] != node.output[0]:
+            graph.node.remove(node)
+    for node in graph.node:
+        node.input[:] = [shared.get(name, name) for name in node.input]
 
 
 def _rename(graph: onnx.GraphProto, *, public: Set[str], prefix: str) -> None:
