@@ -50,7 +50,12 @@ def main() -> None:
         if (wish.only and settings.stem not in wish.only) or not shutil.which(program):
             print(f"{settings.stem}: left out" if shutil.which(program) else f"{program} is not installed")
             continue
-        found[settings.stem] = distil(settings, learned, judged, wish.output / settings.stem, steps=wish.steps)
+        folder = wish.output / settings.stem
+        kept = folder / "found.json"
+        if not kept.exists():
+            figures = distil(settings, learned, judged, folder, steps=wish.steps)
+            kept.write_text(json.dumps(figures), encoding="utf-8")
+        found[settings.stem] = json.loads(kept.read_text(encoding="utf-8"))
         print(settings.stem, found[settings.stem])
     if wish.write:
         facts = {"learned": len(learned), "judged": len(judged), "steps": wish.steps, "look": DEFAULT}
