@@ -132,7 +132,10 @@ def develop(
     max_memory: Annotated[
         int, typer.Option(metavar="AMOUNT", parser=_memory, help="Memory to stay within, where the frame allows.")
     ] = "2GB",  # type: ignore[assignment]  # typer parses the default too
-    jobs: Annotated[int, typer.Option(min=1, max=64, help="Photographs at a time.")] = 1,
+    jobs: Annotated[
+        int | None,
+        typer.Option(min=1, max=64, help="Photographs decoded, and saved, at a time; else one for each core."),
+    ] = None,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
@@ -147,14 +150,13 @@ def develop(
         tasks = batch.plan(raws, output, usual_ending(format or Format.jpeg))
         with installed() as exiftool:  # it starts while Python is still busy importing
             from crispnet.app import developing
-            from crispnet.look.shelf import load_look
 
-            memory = max_memory // jobs
             wish = developing.Wish(
-                load_look(look), white_balance, exposure, match_preview, format, depth, quality, memory, overwrite
+                white_balance, exposure, match_preview, format, depth, quality, max_memory, overwrite, json
             )
             wish.check(tasks)
-            failed = developing.develop_all(tasks, wish, exiftool=exiftool, jobs=jobs, as_json=json)
+            folder = batch.folder_of(raws, tasks)
+            failed = developing.develop_all(tasks, wish, look=look, folder=folder, exiftool=exiftool, jobs=jobs)
     if failed:
         raise typer.Exit(SOME_FAILED)
 

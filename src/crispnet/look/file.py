@@ -77,6 +77,11 @@ class LookFile:
     bytes_per_cell: int
     reads: tuple[str, ...]
 
+    @property
+    def digest(self) -> str:
+        """Give the SHA-256 that the file is sealed with: that of all that it holds."""
+        return str(self.content[-64:], "ascii")
+
     @classmethod
     def open(cls, path: str | Path) -> "LookFile":
         """Read a look file.

@@ -36,7 +36,7 @@ class OpenVinoLook:
         if precision not in (None, *PRECISIONS):
             raise ValueError(f"expected a precision of {PRECISIONS} or None, got {precision!r}")
         file = source if isinstance(source, LookFile) else LookFile.open(source)
-        self.name, self.version, self.card = file.name, file.version, file.card
+        self.name, self.version, self.card, self.digest = file.name, file.version, file.card, file.digest
         self.stride, self.halo, self.bytes_per_cell = file.stride, file.halo, file.bytes_per_cell
         core = ov.Core()
         self.precision = precision or ("bf16" if has_bfloat16(core) else "f32")

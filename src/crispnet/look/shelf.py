@@ -30,6 +30,11 @@ def load_look(name: str) -> Look:
     return _running(file_of(name))
 
 
+def fingerprint(look: Look) -> str:
+    """Tell a look from all others: the digest of its file, or the name and the version of one that has none."""
+    return str(getattr(look, "digest", f"{look.name} {look.version}"))
+
+
 def read_card(name: str) -> dict[str, str]:
     """Read what a look tells of itself, its name and version first; no runtime is needed for it.
 
