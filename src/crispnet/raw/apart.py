@@ -71,6 +71,11 @@ class Decoder:
     ) -> None:
         self.close()
 
+    @property
+    def process(self) -> int:
+        """Give the number of the process."""
+        return self._process.pid
+
     def close(self) -> None:
         """End the process, whatever it is doing; a call that waits for it fails."""
         self._closed = True
@@ -92,7 +97,9 @@ class Decoder:
             watch.start()
             try:
                 return self._ask(path)
-            except (OSError, EOFError, pickle.UnpicklingError) as error:
+            except errors.CrispnetError:
+                raise
+            except Exception as error:  # of whatever kind: it broke off, or answered what makes no raw image
                 refusal = self._refusal(path)
                 self._end()
                 raise refusal from error
