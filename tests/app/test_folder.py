@@ -19,6 +19,7 @@ from crispnet.raw.writer import write_dng
 from making import raw_image
 
 COUNT = 8
+pytestmark = pytest.mark.usefixtures("elsewhere")
 COMMAND = [sys.executable, "-c", "from crispnet.app.cli import main; main()", "develop", "--look", "plain"]
 WITHOUT_EXIFTOOL = os.environ | {"PATH": ""}
 
@@ -96,7 +97,7 @@ def test_a_run_that_is_stopped_leaves_whole_pictures_and_says_how_to_go_on(numbe
     assert pictures(tmp_path).items() <= reference.items()
 
 
-def test_the_order_and_the_number_at_a_time_do_not_matter(shoot, reference, tmp_path, crispnet, elsewhere):
+def test_the_order_and_the_number_at_a_time_do_not_matter(shoot, reference, tmp_path, crispnet):
     names = sorted(shoot.rglob("*.dng"), reverse=True)
     random.Random(1).shuffle(names)
     done = crispnet("develop", *names, "-o", tmp_path / "named", "--jobs", 3, "--look", "plain")
@@ -105,7 +106,7 @@ def test_the_order_and_the_number_at_a_time_do_not_matter(shoot, reference, tmp_
     assert not (tmp_path / "named" / ledger.NAME).exists()  # a folder's, not that of files that were named
 
 
-def test_a_picture_is_made_again_if_anything_about_it_changed(tmp_path, crispnet, elsewhere):
+def test_a_picture_is_made_again_if_anything_about_it_changed(tmp_path, crispnet):
     raws, out = tmp_path / "in", tmp_path / "out"
     raws.mkdir()
     for number in range(3):
@@ -130,7 +131,7 @@ def test_a_picture_is_made_again_if_anything_about_it_changed(tmp_path, crispnet
     assert "exists already" in told["1"]["error"]
     changed, told = run("--overwrite")
     assert [name for name in told if "made_before" not in told[name]] == ["1"]
-    brighter, told = run("--overwrite", "--exposure", 1)
+    _, told = run("--overwrite", "--exposure", 1)
     assert not any("made_before" in each for each in told.values())
     (out / "2.jpg").write_bytes(b"mine")
     _, told = run("--exposure", 1)
@@ -141,7 +142,7 @@ def test_a_picture_is_made_again_if_anything_about_it_changed(tmp_path, crispnet
     assert "made_before" not in told["3"]
 
 
-def test_a_picture_beside_the_raw_belongs_to_what_a_picture_is_made_of(tmp_path, crispnet, elsewhere):
+def test_a_picture_beside_the_raw_belongs_to_what_a_picture_is_made_of(tmp_path, crispnet):
     raws = tmp_path / "in"
     raws.mkdir()
     write_dng(raw_image(), raws / "a.dng")
@@ -156,7 +157,7 @@ def test_a_picture_beside_the_raw_belongs_to_what_a_picture_is_made_of(tmp_path,
     assert [run(), run()] == [False, True]
 
 
-def test_two_runs_on_one_folder_are_refused(shoot, tmp_path, crispnet, elsewhere):
+def test_two_runs_on_one_folder_are_refused(shoot, tmp_path, crispnet):
     with Ledger.open(tmp_path / "out"):
         done = crispnet("develop", shoot, "-o", tmp_path / "out", "--look", "plain")
     assert done.exit_code == 3
@@ -165,15 +166,13 @@ def test_two_runs_on_one_folder_are_refused(shoot, tmp_path, crispnet, elsewhere
 
 
 @pytest.mark.skipif(not Path("/sys/kernel").is_dir(), reason="needs a folder where not even root may write")
-def test_a_folder_that_may_not_be_written_to_is_said_before_any_work(shoot, crispnet, elsewhere):
+def test_a_folder_that_may_not_be_written_to_is_said_before_any_work(shoot, crispnet):
     done = crispnet("develop", shoot, "-o", "/sys/kernel", "--look", "plain")
     assert done.exit_code == 3
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_a_disk_that_fills_up_is_said_of_each_picture_and_the_next_run_goes_on(
-    shoot, reference, tmp_path, crispnet, elsewhere
-):
+def test_a_disk_that_fills_up_is_said_of_each_picture_and_the_next_run_goes_on(shoot, reference, tmp_path, crispnet):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))  # stands for the full disk
     try:
@@ -187,7 +186,7 @@ def test_a_disk_that_fills_up_is_said_of_each_picture_and_the_next_run_goes_on(
     assert pictures(tmp_path) == reference
 
 
-def test_what_a_killed_run_left_is_cleared_up_and_nothing_else_is(shoot, tmp_path, crispnet, elsewhere):
+def test_what_a_killed_run_left_is_cleared_up_and_nothing_else_is(shoot, tmp_path, crispnet):
     (tmp_path / "out" / "deep").mkdir(parents=True)
     mark = Ledger(tmp_path / "out").mark
     for name in (f".crispnet-{mark}12.jpeg", f"deep/.crispnet-{mark}34.jpeg", ".crispnet-56.jpeg", ".mine"):
@@ -197,7 +196,7 @@ def test_what_a_killed_run_left_is_cleared_up_and_nothing_else_is(shoot, tmp_pat
     assert hidden == {".crispnet-56.jpeg", ".mine"}
 
 
-def test_failures_are_in_the_ledger_with_their_reasons(shoot, tmp_path, crispnet, elsewhere):
+def test_failures_are_in_the_ledger_with_their_reasons(shoot, tmp_path, crispnet):
     done = crispnet("develop", shoot, "-o", tmp_path, "--look", "plain")
     (failed,) = (entry for entry in ledger.read(tmp_path) if entry.error)
     assert (Path(failed.file).name, failed.picture, failed.digest) == ("bad.dng", "bad.jpg", "")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from crispnet.app import ledger as ledgers
 from crispnet.app.ledger import NAME, Entry, Ledger, Made, digest_of, digest_of_settings
 from crispnet.errors import OutputError
-from crispnet.files import write_whole, whole_file
+from crispnet.files import whole_file, write_whole
 
 MADE = Made("raw", "settings", "look")
 

@@ -28,7 +28,7 @@ class Watch:
         self.rendering, self.threads = 0, set()
 
     def steps(self):
-        return Steps(prepare=self.prepare, weight=self.weight, render=self.render, finish=self.finish)
+        return Steps(prepare=self.prepare, weight=lambda _: self.unit, render=self.render, finish=self.finish)
 
     def prepare(self, task):
         with self.turn:
@@ -38,9 +38,6 @@ class Watch:
         if self.faults.get(task.raw.name) == "done":
             return self.left(task)
         return self.passing(task, "prepare")
-
-    def weight(self, task):
-        return self.unit
 
     def render(self, task):
         with self.turn:

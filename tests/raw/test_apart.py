@@ -1,4 +1,4 @@
-"""What is decoded in a process apart is what is decoded here, and whatever a file does to that process costs one file."""
+"""What a process apart decodes is what is decoded here, and whatever a file does to that process costs one file."""
 
 import pickle
 import subprocess
