@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -81,11 +82,6 @@ class Decoded:
     made: Made | None
     seconds: float
 
-    @property
-    def weight(self) -> int:
-        """Give the bytes of the mosaic and of the picture."""
-        return self.raw.mosaic.nbytes + 3 * self.raw.crop.height * self.raw.crop.width
-
 
 @dataclass(frozen=True, eq=False)
 class Exposed:
@@ -113,10 +109,11 @@ class Developer:
     exiftool: ExifTool | None
     ledger: Ledger | None = None
 
-    def develop(self, task: Task) -> dict[str, Any]:
-        """Do all three for a single raw, in this process."""
-        decoded = self.prepare(task, open_raw)
-        return decoded.facts or {} if isinstance(decoded, Outcome) else self.finish(self.expose(decoded))
+    def develop(self, task: Task, decode: Callable[[Path], RawImage]) -> dict[str, Any]:
+        """Do all three, one after another, and give the facts."""
+        decoded = self.prepare(task, decode)
+        done = decoded if isinstance(decoded, Outcome) else self.finish(self.expose(decoded))
+        return done.facts or {}
 
     def prepare(self, task: Task, decode: Callable[[Path], RawImage]) -> Decoded | Outcome:
         """Decode a raw, unless its picture was made before."""
@@ -131,6 +128,12 @@ class Developer:
         check_destination(task.picture, raw=task.raw, overwrite=self.wish.overwrite)
         return Decoded(task, decode(task.raw), made, time.perf_counter() - started)
 
+    def weight(self, decoded: Decoded) -> int:
+        """Give the bytes of a mosaic and of the picture that comes of it."""
+        depth = kind_and_depth(decoded.task.picture, self.wish.format, self.wish.depth)[1]
+        bytes_each = 4 if self.wish.match_preview else depth // 8  # what is changed later is not quantised yet
+        return decoded.raw.mosaic.nbytes + 3 * bytes_each * decoded.raw.crop.height * decoded.raw.crop.width
+
     def expose(self, decoded: Decoded) -> Exposed:
         """Let the look render it."""
         started = time.perf_counter()
@@ -141,7 +144,7 @@ class Developer:
         pixels = expose(Negative.of(raw), self.look, wanted)
         return Exposed(decoded, pixels, wanted, decoded.seconds + time.perf_counter() - started)
 
-    def finish(self, exposed: Exposed) -> dict[str, Any]:
+    def finish(self, exposed: Exposed) -> Outcome:
         """Finish and save the picture, and tell what a user may want to know of it."""
         started = time.perf_counter()
         wish, task, raw = self.wish, exposed.decoded.task, exposed.decoded.raw
@@ -157,7 +160,7 @@ class Developer:
             handover=self._handover(exposed.decoded),
         )
         height, width = raw.upright_size
-        return {
+        facts = {
             "picture": str(task.picture),
             "look": photo.look,
             "width": width,
@@ -166,6 +169,7 @@ class Developer:
             "seconds": round(exposed.seconds + time.perf_counter() - started, 3),
             "notes": photo.notes,
         }
+        return Outcome(task, facts=facts)
 
     def _handover(self, decoded: Decoded) -> Handover:
         if self.ledger and decoded.made:
@@ -191,8 +195,7 @@ def develop_all(
         OutputError: another run is developing into the folder, or nothing can be noted in it.
     """
     if len(tasks) == 1 and folder is None:
-        developer = Developer(wish, load_look(look), exiftool)
-        return report(batch.run(tasks, developer.develop), count=1, doing="developing", as_json=wish.as_json)
+        return _develop_one(tasks[0], wish, look, exiftool)
     jobs = min(jobs or min(cores(), MOST_JOBS), len(tasks))
     room = wish.max_memory // 3
     with ExitStack() as closing_time:
@@ -208,12 +211,21 @@ def develop_all(
         return report(outcomes, count=len(tasks), doing="developing", as_json=wish.as_json, after_a_stop=again)
 
 
+def _develop_one(task: Task, wish: Wish, look: str, exiftool: ExifTool | None) -> int:
+    """Develop a single raw in this process; it is decoded while the look is loaded."""
+    with ThreadPoolExecutor(1) as aside:
+        decoding = aside.submit(open_raw, task.raw)
+        developer = Developer(wish, load_look(look), exiftool)
+        outcomes = batch.run([task], lambda each: developer.develop(each, lambda _: decoding.result()))
+        return report(outcomes, count=1, doing="developing", as_json=wish.as_json)
+
+
 def _steps(developer: Developer, decoders: Decoders) -> line.Steps[Decoded, Exposed]:
     return line.Steps(
         prepare=lambda task: developer.prepare(task, decoders.open),
-        weight=lambda decoded: decoded.weight,
+        weight=developer.weight,
         render=developer.expose,
-        finish=lambda exposed: Outcome(exposed.decoded.task, facts=developer.finish(exposed)),
+        finish=developer.finish,
     )
 
 
