@@ -142,10 +142,11 @@ class _Part:
         with self._lock:
             try:
                 request = self._request(shapes)
-                photographs = (
-                    dict(enumerate(value[place : place + 1] for value in values)) for place in range(len(values[0]))
-                )
-                return np.concatenate([request.infer(each, share_inputs=True)[0] for each in photographs])
+                results = [
+                    request.infer(dict(enumerate(value[place : place + 1] for value in values)), share_inputs=True)[0]
+                    for place in range(len(values[0]))
+                ]
+                return results[0] if len(results) == 1 else np.concatenate(results)
             except FAILURES as error:
                 raise unusable(self._origin, f"OpenVINO cannot run it ({last_line(error)})") from error
 
