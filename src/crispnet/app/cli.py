@@ -100,6 +100,12 @@ Raws = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object per line.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace pictures that exist. Raws are never touched.")]
+Ray = Annotated[
+    str | None,
+    typer.Option(
+        "--ray", metavar="ADDRESS", help="Work on this Ray cluster: host:port, auto or local.", show_default=False
+    ),
+]
 MatchPreview = Annotated[
     bool,
     typer.Option("--match-preview", help="Take the colours of the camera's own picture, beside the raw or in it."),
@@ -136,10 +142,11 @@ def develop(
         int | None,
         typer.Option(min=1, max=64, help="Photographs decoded, and saved, at a time; else one for each core."),
     ] = None,
+    ray: Ray = None,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
-    """Develop raw files into pictures."""
+    """Develop raw files into pictures. A folder that was begun is gone on with."""
     if match_preview and (exposure or white_balance != "as-shot"):
         raise typer.BadParameter("with --match-preview the camera's picture says how light it is; leave them out.")
     from crispnet.app import batch
@@ -149,14 +156,13 @@ def develop(
     with refusals():
         tasks = batch.plan(raws, output, usual_ending(format or Format.jpeg))
         with installed() as exiftool:  # it starts while Python is still busy importing
-            from crispnet.app import developing
+            from crispnet.app.desk import Wish
+            from crispnet.app.order import Order
 
-            wish = developing.Wish(
-                white_balance, exposure, match_preview, format, depth, quality, max_memory, overwrite, json
-            )
+            wish = Wish(white_balance, exposure, match_preview, format, depth, quality, max_memory, overwrite, json)
             wish.check(tasks)
             folder = batch.folder_of(raws, tasks)
-            failed = developing.develop_all(tasks, wish, look=look, folder=folder, exiftool=exiftool, jobs=jobs)
+            failed = Order(tasks, wish, look, folder, exiftool, jobs, ray).fill()
     if failed:
         raise typer.Exit(SOME_FAILED)
 
