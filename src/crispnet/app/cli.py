@@ -16,6 +16,7 @@ from typing import Annotated
 import typer
 
 from crispnet.app import colours, laboratory, material
+from crispnet.app.material import Ray
 from crispnet.app.refusing import SOME_FAILED, complain, refusals
 from crispnet.errors import CrispnetError
 from crispnet.look import DEFAULT
@@ -100,12 +101,6 @@ Raws = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object per line.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace pictures that exist. Raws are never touched.")]
-Ray = Annotated[
-    str | None,
-    typer.Option(
-        "--ray", metavar="ADDRESS", help="Work on this Ray cluster: host:port, auto or local.", show_default=False
-    ),
-]
 MatchPreview = Annotated[
     bool,
     typer.Option("--match-preview", help="Take the colours of the camera's own picture, beside the raw or in it."),

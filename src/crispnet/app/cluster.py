@@ -7,10 +7,12 @@ has to be installed on each. What is made is written by the program that asked, 
 
 import logging
 import os
+import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TextIO, TypeVar
 
 from crispnet.errors import CrispnetError
 from crispnet.version import VERSION
@@ -130,9 +132,34 @@ def connected(address: str) -> Iterator[Cluster]:
             "was needed. Start it with `ray start --head`, or name another."
         ) from error
     try:
-        yield Cluster(ray)
+        with _own_output():
+            yield Cluster(ray)
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def _own_output() -> Iterator[None]:
+    """Keep from standard output, which is for results, what Ray's threads print on it of machines that were lost."""
+    kept = sys.stdout
+    sys.stdout = _OfMainThread(kept)  # type: ignore[assignment]  # it is whatever it stands for
+    try:
+        yield
+    finally:
+        sys.stdout = kept
+
+
+class _OfMainThread:
+    """A stream on which no thread writes but the main one."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        return self._stream.write(text) if threading.current_thread() is threading.main_thread() else len(text)
 
 
 def _same_version(version: str, work: Callable[..., Any], *reads: Any) -> Any:

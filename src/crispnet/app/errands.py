@@ -24,7 +24,7 @@ from crispnet.files import whole_file
 from crispnet.look.contract import Look
 from crispnet.look.file import LookFile
 from crispnet.look.plain import PlainLook
-from crispnet.look.shelf import file_of, fingerprint
+from crispnet.look.shelf import file_of, fingerprint, running
 from crispnet.raw.apart import Decoder, Limits
 from crispnet.raw.sidecar import sidecars
 
@@ -63,10 +63,8 @@ class SentLook:
         """Load it, on a machine of the cluster, to run on one core."""
         if self.content is None:
             return PlainLook()
-        from crispnet.look.openvino import OpenVinoLook
-
         content = self.content.read() if isinstance(self.content, Shared) else self.content
-        return OpenVinoLook(LookFile.parse(content, origin=self.name), threads=1)
+        return running(LookFile.parse(content, origin=self.name), threads=1)
 
 
 @dataclass(frozen=True)
