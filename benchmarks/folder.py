@@ -38,7 +38,7 @@ def main() -> None:
     """Measure, print what was found, and write the result where that is asked for."""
     wish = _parser().parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        shoot = _copies(wish.raw, Path(folder) / "shoot", wish.count)
+        shoot = copies(wish.raw, Path(folder) / "shoot", wish.count)
         result = {
             **provenance(precision="bf16 where the CPU has it", programs=VERSIONS),
             "raw": wish.raw.name,
@@ -65,7 +65,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _copies(raw: Path, folder: Path, count: int) -> Path:
+def copies(raw: Path, folder: Path, count: int) -> Path:
+    """Fill a folder with copies of a raw that differ in their last bytes."""
     folder.mkdir()
     for number in range(count):
         copy = folder / f"{number:03}{raw.suffix}"
@@ -131,7 +132,7 @@ def _killed(shoot: Path, out: Path, wish: argparse.Namespace, *, reference: Path
     time.sleep(0.3)  # in the middle of a photograph
     os.killpg(first.pid, signal.SIGKILL)
     first.wait()
-    wanted, left = _digests(reference), _digests(out)
+    wanted, left = digests(reference), digests(out)
     whole = {name: (out / name).stat().st_ino for name in left if left[name] == wanted.get(name)}
     damaged = [name for name in left if not name.startswith(".") and name not in whole]
     second = subprocess.run([*command, "--json"], capture_output=True, text=True, check=False)
@@ -142,11 +143,12 @@ def _killed(shoot: Path, out: Path, wish: argparse.Namespace, *, reference: Path
         "made_before": sum("made_before" in line for line in told),
         "made_twice": sum((out / name).stat().st_ino != number for name, number in whole.items()),
         "failed": sum("error" in line for line in told),
-        "every_photograph_once_and_undamaged": _digests(out) == wanted and len(wanted) == wish.count,
+        "every_photograph_once_and_undamaged": digests(out) == wanted and len(wanted) == wish.count,
     }
 
 
-def _digests(folder: Path) -> dict[str, str]:
+def digests(folder: Path) -> dict[str, str]:
+    """Give the SHA-256 of each file of a folder but the ledger."""
     files = (path for path in folder.iterdir() if path.name != LEDGER)
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 

@@ -61,7 +61,7 @@ class Cluster:
                 are the errand's own fault as ``CrispnetError``; what it raises is a mistake and ends all.
             errands: begun in their order, no more at a time than the cluster has cores for.
         """
-        remote = self._ray.remote(num_cpus=1, max_retries=RETRIES)(_same_version)
+        remote = self._ray.remote(num_cpus=1, max_retries=RETRIES)(do)
         waiting = iter(errands)
         try:
             while True:
@@ -132,17 +132,17 @@ def connected(address: str) -> Iterator[Cluster]:
             "was needed. Start it with `ray start --head`, or name another."
         ) from error
     try:
-        with _own_output():
+        with own_output():
             yield Cluster(ray)
     finally:
         ray.shutdown()
 
 
 @contextmanager
-def _own_output() -> Iterator[None]:
+def own_output() -> Iterator[None]:
     """Keep from standard output, which is for results, what Ray's threads print on it of machines that were lost."""
     kept = sys.stdout
-    sys.stdout = _OfMainThread(kept)  # type: ignore[assignment]  # it is whatever it stands for
+    sys.stdout = _OfMainThread(kept)
     try:
         yield
     finally:
@@ -162,7 +162,7 @@ class _OfMainThread:
         return self._stream.write(text) if threading.current_thread() is threading.main_thread() else len(text)
 
 
-def _same_version(version: str, work: Callable[..., Any], *reads: Any) -> Any:
+def do(version: str, work: Callable[..., Any], *reads: Any) -> Any:
     """Do an errand, on a machine of the cluster."""
     if version != VERSION:
         return CrispnetError(
