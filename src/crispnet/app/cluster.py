@@ -7,6 +7,8 @@ has to be installed on each. What is made is written by the program that asked, 
 
 import logging
 import os
+import re
+import socket
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -18,6 +20,7 @@ from crispnet.errors import CrispnetError
 from crispnet.version import VERSION
 
 RETRIES = 3  # of one piece, where what worked on it died
+PATIENCE = 10.0  # seconds to wait for a cluster to open
 AHEAD = 2  # pieces for each core: one is worked on, one has been carried there
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 
@@ -125,10 +128,12 @@ def connected(address: str) -> Iterator[Cluster]:
         ) from error
     local = {"include_dashboard": False} if address == "local" else {}
     try:
+        _knock(address)
         ray.init(address, logging_level=logging.ERROR, log_to_driver=False, **local)
-    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise CrispnetError(
-            f"There is no Ray cluster at {address} ({str(error).splitlines()[0]}). The address of one that is running "
+            f"There is no Ray cluster at {address} ({reason}). The address of one that is running "
             "was needed. Start it with `ray start --head`, or name another."
         ) from error
     try:
@@ -136,6 +141,17 @@ def connected(address: str) -> Iterator[Cluster]:
             yield Cluster(ray)
     finally:
         ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """See that somebody is there: Ray itself would wait for minutes.
+
+    Raises:
+        OSError: nobody is.
+    """
+    found = re.fullmatch(r"(?:ray://)?(.+):(\d+)", address)
+    if found:
+        socket.create_connection((found[1].strip("[]"), int(found[2])), timeout=PATIENCE).close()
 
 
 @contextmanager

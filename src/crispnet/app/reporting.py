@@ -17,16 +17,16 @@ def report(outcomes: Iterable[Outcome], *, count: int, doing: str, as_json: bool
     Where the user interrupts work that can be gone on with, ``after_a_stop`` is said, and all that is left has failed.
     """
     told = _Told(as_json)
-    with _speaking(count, doing) as (say, complain, advance):
-        try:
+    try:
+        with _speaking(count, doing) as (say, complain, advance):
             for outcome in outcomes:
                 advance()
                 told.tell(outcome, say, complain)
-        except KeyboardInterrupt:
-            if not after_a_stop:
-                raise
-            _complain(f"crispnet: stopped; {told.done} of {count} are done. {after_a_stop}")
-            return count - told.done
+    except KeyboardInterrupt:
+        if not after_a_stop:
+            raise
+        _complain(f"crispnet: stopped; {told.done} of {count} are done. {after_a_stop}")
+        return count - told.done
     if told.before:
         _complain(f"crispnet: {told.before} of {count} had been made before, of the same raws and in the same way.")
     if told.failed and count > 1:
