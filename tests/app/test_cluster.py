@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 
 from crispnet.app import ledger
+from crispnet.app.cluster import Cluster, Errand
 from crispnet.app.ledger import digest_of
+from crispnet.errors import CrispnetError
 from crispnet.raw.writer import write_dng
 from making import raw_image
 
@@ -117,6 +119,43 @@ def test_figures_are_those_that_are_measured_here(what, run, captures, crispnet,
     said, complaints = there.communicate(timeout=300)
     assert there.returncode == 0, complaints
     assert said == crispnet("evaluate", what, folder, "--json").stdout
+
+
+class Broken:
+    """A Ray whose one errand ended in an exception."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def cluster_resources(self):
+        return {"CPU": 2.0}
+
+    def remote(self, function=None, **_):
+        return self if callable(function) or function is not None else lambda *_: self
+
+    def wait(self, references, **_):
+        return references, []
+
+    def get(self, _):
+        raise self.error
+
+
+def test_what_ray_says_of_an_errand_that_came_to_nothing_is_said_in_words():
+    exceptions = pytest.importorskip("ray.exceptions", reason="needs Ray: pip install ray")
+    absent = RuntimeError("The remote function failed to import on the worker.")
+    for error, kind, words in (
+        (exceptions.WorkerCrashedError(), None, "died, 4 times"),
+        (exceptions.RayTaskError("do", "failed to import", absent), CrispnetError, "has no crispnet that works"),
+        (exceptions.RayTaskError("do", "", ZeroDivisionError("ours")), ZeroDivisionError, "ours"),
+    ):
+        done = Cluster(Broken(error)).run(len, [Errand("a", ("abc",))])
+        if kind:
+            with pytest.raises(kind, match=words):
+                list(done)
+        else:
+            ((key, brought),) = done
+            assert key == "a"
+            assert words in str(brought)
 
 
 @pytest.mark.usefixtures("cluster")

@@ -120,8 +120,16 @@ def test_without_ray_it_is_said_what_to_install(shoot, crispnet, monkeypatch):
         pass
 
 
-def test_pictures_are_not_brought_from_a_cluster(crispnet):
-    assert crispnet("evaluate", "plain", "--output", "a.json", "--pictures", "--ray", "auto").exit_code == 2
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("evaluate", "plain", "--output", "a.json", "--pictures"),
+        ("develop", "a.dng", "--jobs", 2),
+        ("data", "simulate", ".", "-o", "out", "--jobs", 2),
+    ],
+)
+def test_what_a_cluster_does_not_do_is_wrong_usage(words, crispnet):
+    assert crispnet(*words, "--ray", "auto").exit_code == 2
 
 
 def test_a_machine_with_another_version_says_so():

@@ -46,6 +46,11 @@ def odd(path):
         raise KeyError("colour")
     if path.stem == "order":
         return Order()
+    if path.stem == "liar":
+        from dataclasses import replace
+        from pathlib import Path
+
+        return replace(real(path), path=Path("/etc/passwd"))
     if path.stem == "number":
         return 5
     if path.stem == "chatty":
@@ -143,6 +148,10 @@ def test_a_file_that_ends_or_misuses_the_process_is_refused_and_the_next_is_read
     assert isinstance(odd("whole"), RawImage)
     assert not (tmp_path / "ran").exists()
     assert not (tmp_path / "written").exists() or not (tmp_path / "written").stat().st_size
+
+
+def test_a_raw_is_the_file_that_was_asked_for_whatever_the_answer_says(odd, tmp_path):
+    assert odd("liar").path == tmp_path / "liar.dng"
 
 
 def test_what_a_library_prints_is_no_answer(odd):

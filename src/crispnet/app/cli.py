@@ -144,6 +144,8 @@ def develop(
     """Develop raw files into pictures. A folder that was begun is gone on with."""
     if match_preview and (exposure or white_balance != "as-shot"):
         raise typer.BadParameter("with --match-preview the camera's picture says how light it is; leave them out.")
+    if ray and jobs:
+        raise typer.BadParameter("a cluster has cores of its own to fill; leave out --jobs, or --ray.")
     from crispnet.app import batch
     from crispnet.darkroom.exiftool import installed
     from crispnet.darkroom.formats import usual_ending

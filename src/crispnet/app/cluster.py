@@ -22,7 +22,10 @@ from crispnet.version import VERSION
 RETRIES = 3  # of one piece, where what worked on it died
 PATIENCE = 10.0  # seconds to wait for a cluster to open
 AHEAD = 2  # pieces for each core: one is worked on, one has been carried there
-QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+QUIET = {  # Ray neither reports how it is used, nor warns of what it will do otherwise some day
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
 
 Key = TypeVar("Key")
 
@@ -87,6 +90,11 @@ class Cluster:
         try:
             return self._ray.get(reference)
         except RayTaskError as error:
+            if "failed to import" in str(error):
+                raise CrispnetError(
+                    f"A machine of the cluster has no crispnet that works. Version {VERSION}, as here, was needed. "
+                    'Install "crispnet[cluster]" there, in the Python that runs Ray.'
+                ) from error
             raise error.as_instanceof_cause() from error
         except RayError as error:
             return CrispnetError(

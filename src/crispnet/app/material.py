@@ -60,6 +60,8 @@ def simulate(
     """Photograph photographs with virtual cameras: raw files, and a virtual phone's pictures of them."""
     if captures and (camera or each or seed is not None):
         raise typer.BadParameter("a frozen set says its cameras, captures and seed itself; leave them out, or --set.")
+    if ray and jobs:
+        raise typer.BadParameter("a cluster has cores of its own to fill; leave out --jobs, or --ray.")
     with refusals():
         from crispnet.app import simulating
 

@@ -10,6 +10,7 @@ import json
 import re
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -75,10 +76,8 @@ class Compiler:
         name = self._name(part, shapes, dict(settings))
         content = self._kept.get(name)
         if content is not None:
-            try:
+            with suppress(*FAILURES):  # it is of another make after all
                 return self._core.import_model(content, "CPU", dict(settings))
-            except FAILURES:  # of another make after all
-                content = None
         model = self._graph(part).clone()
         model.reshape(dict(enumerate(shapes)))
         compiled = self._core.compile_model(model, "CPU", dict(settings))

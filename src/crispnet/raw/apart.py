@@ -17,27 +17,29 @@ import signal
 import subprocess
 import sys
 import threading
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import SimpleQueue
 from types import TracebackType
 from typing import Any, Self
 
-from crispnet import errors
-from crispnet.errors import UnreadableRaw
+from crispnet.errors import RawError, UnreadableRaw, UnsupportedRaw
 from crispnet.raw.confined import FAILED, receive, send
 from crispnet.raw.image import RawImage
 from crispnet.raw.opcodes import KNOWN
 from crispnet.raw.refusals import COPY_AGAIN
 
-TRUSTED = {  # what an answer may be made of, beside errors of ours and numpy's arrays
+TRUSTED = {  # what an answer may be made of
     "numpy": {"dtype", "ndarray"},
+    "numpy._core.multiarray": {"_reconstruct", "scalar"},
+    "numpy._core.numeric": {"_frombuffer"},
     "pathlib": {"Path", "PosixPath", "WindowsPath"},
     "crispnet.raw.image": {"Box", "rebuilt"},
     "crispnet.raw.calibration": {"Calibration"},
     "crispnet.raw.opcodes": {kind.__name__ for kind in KNOWN.values()},
 }
-REBUILDING = {"_reconstruct", "_frombuffer", "scalar"}  # what numpy calls to make arrays and numbers again
+START = 60.0  # seconds that a new process may take to be there
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Decoder:
         """Start the process."""
         self._limits = limits
         self._turn = threading.Lock()
-        self._closed = self._late = False
+        self._closed = self._late = self._greeted = False
         self._process = self._start()
 
     def __enter__(self) -> Self:
@@ -90,21 +92,36 @@ class Decoder:
         """
         with self._turn:
             if self._process.poll() is not None and not self._closed:
-                self._end()
-                self._process = self._start()
-            self._late = False
-            watch = threading.Timer(self._limits.seconds, self._expire)
-            watch.start()
+                self._restart()
             try:
-                return self._ask(path)
-            except errors.CrispnetError:
+                with self._watched(START):
+                    self._greet()
+                with self._watched(self._limits.seconds):
+                    return self._ask(path)
+            except RawError:
                 raise
             except Exception as error:  # of whatever kind: it broke off, or answered what makes no raw image
                 refusal = self._refusal(path)
                 self._end()
                 raise refusal from error
-            finally:
-                watch.cancel()
+
+    def _greet(self) -> None:
+        """Wait until a new process is there: it is busy importing, which is no file's fault."""
+        if not self._greeted:
+            assert self._process.stdout is not None
+            receive(self._process.stdout)
+            self._greeted = True
+
+    @contextlib.contextmanager
+    def _watched(self, seconds: float) -> Iterator[None]:
+        """End the process if the block takes too long."""
+        self._late = False
+        watch = threading.Timer(seconds, self._expire)
+        watch.start()
+        try:
+            yield
+        finally:
+            watch.cancel()
 
     def _ask(self, path: Path) -> RawImage:
         assert self._process.stdin is not None
@@ -113,11 +130,11 @@ class Decoder:
         kind, *parts = receive(self._process.stdout)
         if kind == FAILED:
             name, words = (str(part, "utf-8", "surrogateescape") for part in parts)
-            raise getattr(errors, name, UnreadableRaw)(words)
+            raise (UnsupportedRaw if name == UnsupportedRaw.__name__ else UnreadableRaw)(words)
         raw = _Careful(io.BytesIO(parts[0]), buffers=parts[1:]).load()
         if not isinstance(raw, RawImage):
             raise pickle.UnpicklingError(f"expected a RawImage, got {type(raw).__name__}")
-        return raw
+        return replace(raw, path=path)  # whatever it says: files of that name are read later on
 
     def _expire(self) -> None:
         self._late = True
@@ -138,7 +155,14 @@ class Decoder:
             f"than there is make it. A whole raw file was needed. {COPY_AGAIN}"
         )
 
+    def _restart(self) -> None:
+        self._end()
+        self._process = self._start()
+        if self._closed:  # meanwhile
+            self._end()
+
     def _start(self) -> "subprocess.Popen[bytes]":
+        self._greeted = False
         # As safe as this process's own path, and no folder more: a raw's folder may hold a numpy.py.
         paths = os.pathsep.join(os.path.abspath(path) for path in sys.path if path)
         limits = (str(self._limits.memory), str(self._limits.seconds))
@@ -202,7 +226,6 @@ class _Careful(pickle.Unpickler):
         Raises:
             pickle.UnpicklingError: it is nothing that a raw image is made of.
         """
-        numpy = module.partition(".")[0] == "numpy" and name in REBUILDING
-        if numpy or name in TRUSTED.get(module, ()):
+        if name in TRUSTED.get(module, ()):
             return getattr(importlib.import_module(module), name)
         raise pickle.UnpicklingError(f"expected parts of a raw image, got {module}.{name}")

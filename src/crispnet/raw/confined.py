@@ -1,7 +1,8 @@
 """The process apart that decodes raw files, and how it is spoken to: see ``raw.apart``.
 
-A message is a number of parts, their lengths, and the parts. What is asked is a path; an answer is ``FAILED``, the kind
-of error and its words, or ``DECODED``, a pickled ``RawImage`` and the arrays that belong into it.
+A message is a number of parts, their lengths, and the parts. The first one, of none, says that the process is there.
+What is asked is a path; an answer is ``FAILED``, the kind of error and its words, or ``DECODED``, a pickled
+``RawImage`` and the arrays that belong into it.
 """
 
 import contextlib
@@ -31,6 +32,7 @@ def main() -> None:
     from crispnet.raw.reader import open_raw
 
     renew = _confined(memory, seconds)
+    send(answers, [])  # here we are
     while True:
         try:
             (path,) = receive(sys.stdin.buffer)
