@@ -29,7 +29,7 @@ STORE = 100 << 20  # bytes for objects on each node
 def cluster():
     """Nodes of one core each around a head that does no work, and a way to add and to kill one."""
     pytest.importorskip("ray", reason="needs Ray: pip install ray")
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_raylet_start_wait_time_s": "120"}  # a busy machine is slow
     from ray.cluster_utils import Cluster
 
     head = {"num_cpus": 0, "include_dashboard": False, "object_store_memory": STORE}

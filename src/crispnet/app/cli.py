@@ -158,8 +158,7 @@ def develop(
 
             wish = Wish(white_balance, exposure, match_preview, format, depth, quality, max_memory, overwrite, json)
             wish.check(tasks)
-            folder = batch.folder_of(raws, tasks)
-            failed = Order(tasks, wish, look, folder, exiftool, jobs, ray).fill()
+            failed = Order(tasks, wish, look, batch.folder_of(raws, tasks), exiftool, jobs, ray).fill()
     if failed:
         raise typer.Exit(SOME_FAILED)
 
