@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format docs bench paper clean
+.PHONY: help demo test cluster lint format docs bench paper clean
 
 help:  ## List what can be made.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -16,6 +16,10 @@ demo: $(VENV)/ready  ## Develop the samples, and say where the pictures are.
 
 test: $(VENV)/ready-dev  ## Run the tests.
 	@$(BIN)/python -m pytest -n auto --dist worksteal
+
+cluster: $(VENV)/ready-dev  ## Run the tests on a Ray cluster of several nodes on this machine.
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[cluster]"
+	@$(BIN)/python -m pytest -m cluster
 
 lint: $(VENV)/ready-dev  ## Check style, types and the import law.
 	@$(BIN)/ruff check src tests benchmarks docs samples

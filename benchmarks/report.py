@@ -102,7 +102,17 @@ def _cost_row(name: str, cost: Result) -> tuple[str, ...]:
 def _verdict(aim: Result) -> str:
     if aim["measured"] is None:
         return "not measured"
-    return "met" if aim["measured"] <= aim["at_most"] else "**not met**"
+    met = aim["measured"] <= aim["at_most"] if "at_most" in aim else aim["measured"] >= aim["at_least"]
+    return "met" if met else "**not met**"
+
+
+def _aim_row(what: str, aim: Result) -> tuple[str, ...]:
+    wanted = f"≤ {aim['at_most']}" if "at_most" in aim else f"≥ {aim['at_least']}"
+    return (what, wanted, _shown(aim["measured"]), _verdict(aim))
+
+
+def _whether(*, fulfilled: bool) -> tuple[str, ...]:
+    return ("yes", "yes", "met") if fulfilled else ("yes", "no", "**not met**")
 
 
 def _demosaic(result: Result) -> str:
@@ -178,6 +188,55 @@ def _distil(result: Result) -> str:
     ])  # fmt: skip
 
 
+def _folder(result: Result) -> str:
+    folder, network, killed = result["folder"], result["network"], result["killed"]
+    once = killed["every_photograph_once_and_undamaged"] and not killed["made_twice"] and not killed["failed"]
+    aims = [
+        _aim_row("throughput, over what the network alone allows", result["of_the_networks"]),
+        *(_aim_row(aim["what"], aim) for aim in result["aims"]),
+        ("killed half-way and run again: every photograph once, none damaged", *_whether(fulfilled=once)),
+    ]
+    costs = [
+        ("the folder, for each photograph", f"{folder['seconds_each']:.3f}", f"{folder['peak_memory_mb']:.0f}"),
+        ("the network alone", f"{network['seconds']:.3f}", ""),
+        *(
+            (name, f"{cost['wall_seconds']:.3f}", f"{cost['peak_memory_mb']:.0f}")
+            for name, cost in result["peers"].items()
+        ),
+    ]
+    return "\n".join([
+        "## A folder of raws\n",
+        f"{result['count']} copies of {result['raw']}, developed with \"{result['look']}\" by one command, from its",
+        "start to its end. The network alone: the time within the look's calls, in a process that does nothing else,",
+        "before and after the folder. Other programs develop one raw at a time. When a run was killed,",
+        f"{killed['whole_when_killed']} photographs were whole and {killed['damaged_when_killed']} damaged; the next",
+        f"one made {killed['made_twice']} of those again.\n",
+        table(["aim", "wanted", "measured", ""], aims),
+        table(["", "seconds", "peak memory of the largest process, MB"], costs),
+    ])  # fmt: skip
+
+
+def _cluster(result: Result) -> str:
+    loss = result["loss"]
+    survived = loss["every_photograph_once_and_undamaged"] and not loss["exit_code"]
+    aims = [
+        _aim_row("two nodes, times as fast as one", result["two_over_one"]),
+        ("every run made the same files", *_whether(fulfilled=result["every_run_made_the_same"])),
+        ("one of two nodes killed half-way: every photograph once, none damaged", *_whether(fulfilled=survived)),
+    ]
+    seconds = [(name, *(f"{each:.1f}" for each in runs)) for name, runs in result["seconds"].items()]
+    seconds.append(("two nodes, one of them lost", f"{loss['seconds']:.1f}", *[""] * (len(seconds[0]) - 2)))
+    runs = [f"run {number}, s" for number in range(1, len(seconds[0]))]
+    return "\n".join([
+        "## A cluster\n",
+        f"{result['count']} copies of {result['raw']}, developed with \"{result['look']}\" by Ray nodes, each held to",
+        f"one core, on one machine of {result['cores']} cores, which the program that asks and Ray's own processes use",
+        "as well.\n",
+        table(["aim", "wanted", "measured", ""], aims),
+        table(["", *runs], seconds),
+    ])  # fmt: skip
+
+
 def _shading(result: Result) -> str:
     def row(patch: Result) -> tuple[str, ...]:
         before, after = patch["before"], patch["after"]
@@ -216,6 +275,8 @@ def _difficulty(result: Result) -> str:
 
 SECTIONS = {
     "develop": _develop,
+    "folder": _folder,
+    "cluster": _cluster,
     "demosaic": _demosaic,
     "plain": _plain,
     "match": _match,

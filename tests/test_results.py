@@ -58,6 +58,65 @@ def test_an_aim_that_is_missed_is_called_so(copy):
     assert (page.count("| met |"), page.count("| **not met** |"), page.count("| not measured |")) == (1, 1, 1)
 
 
+ORIGIN = json.loads((ROOT / "results" / "develop.json").read_text(encoding="utf-8"))
+COST = {"wall_seconds": 2.0, "peak_memory_mb": 500.0}
+FOLDER = {
+    "raw": "a.dng",
+    "count": 9,
+    "look": "phone",
+    "network": {"seconds": 0.9},
+    "folder": COST | {"seconds_each": 1.0},
+    "peers": {"dcraw_emu": COST},
+    "of_the_networks": {"measured": 0.9, "at_least": 0.9},
+    "aims": [{"what": "seconds", "at_most": 1.5, "measured": 1.5}],
+    "killed": {
+        "whole_when_killed": 4,
+        "damaged_when_killed": 0,
+        "made_twice": 0,
+        "failed": 0,
+        "every_photograph_once_and_undamaged": True,
+    },
+}
+CLUSTER = {
+    "raw": "a.dng",
+    "count": 9,
+    "look": "phone",
+    "cores": 2,
+    "seconds": {"1 node": [20.0, 21.0], "2 nodes": [11.0, 12.0]},
+    "two_over_one": {"measured": 1.8, "at_least": 1.7},
+    "every_run_made_the_same": True,
+    "loss": {"seconds": 15.0, "exit_code": 0, "every_photograph_once_and_undamaged": True},
+}
+MISSED = [
+    ("folder", "of_the_networks", "measured", 0.89),
+    ("folder", "killed", "made_twice", 1),
+    ("folder", "killed", "every_photograph_once_and_undamaged", False),
+    ("cluster", "two_over_one", "measured", 1.69),
+    ("cluster", "loss", "exit_code", 1),
+    ("cluster", "loss", "every_photograph_once_and_undamaged", False),
+]
+
+
+def page_with(folder, name, result):
+    (folder / "results" / f"{name}.json").write_text(json.dumps(ORIGIN | result), encoding="utf-8")
+    assert report("--write", "--root", folder).returncode == 0
+    page = (folder / "docs" / "results.md").read_text(encoding="utf-8")
+    return page.split({"folder": "## A folder of raws", "cluster": "## A cluster"}[name])[1].split("\n## ")[0]
+
+
+@pytest.mark.parametrize(("name", "result", "aims"), [("folder", FOLDER, 3), ("cluster", CLUSTER, 3)])
+def test_folders_and_clusters_that_do_as_wanted_are_said_to(name, result, aims, copy):
+    section = page_with(copy, name, result)
+    assert (section.count("| met |"), section.count("not met")) == (aims, 0)
+
+
+@pytest.mark.parametrize(("name", "part", "figure", "value"), MISSED)
+def test_folders_and_clusters_that_do_not_are_said_not_to(name, part, figure, value, copy):
+    result = FOLDER if name == "folder" else CLUSTER
+    section = page_with(copy, name, result | {part: result[part] | {figure: value}})
+    assert section.count("**not met**") == 1
+
+
 @pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.stem)
 def test_every_result_says_where_it_comes_from(path):
     result = json.loads(path.read_text(encoding="utf-8"))

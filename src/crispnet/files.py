@@ -6,18 +6,36 @@ wrong on the way, an old file of that name stays as it was and no half-written o
 
 import os
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
 from crispnet.errors import OutputError
 
 Part = bytes | bytearray | memoryview  # of a file's content
+HIDDEN = ".crispnet-"  # how names begin that a file has before its own
+
+
+@dataclass(frozen=True)
+class Handover:
+    """Who has a say before a finished file gets its name.
+
+    Attributes:
+        mark: a word in the hidden names, by which those that a killed program left behind are known.
+        witness: is shown the finished file under its hidden name, and the name it is about to get.
+    """
+
+    mark: str = ""
+    witness: Callable[[Path, Path], None] = lambda hidden, path: None  # noqa: ARG005
+
+
+NOBODY = Handover()
 
 
 @contextmanager
-def whole_file(path: Path, *, overwrite: bool, ending: str = ".part") -> Iterator[Path]:
+def whole_file(path: Path, *, overwrite: bool, ending: str = ".part", handover: Handover = NOBODY) -> Iterator[Path]:
     """Give a hidden name to write to; when the block ends well, what was written there becomes ``path``.
 
         with whole_file(path, overwrite=False) as hidden:
@@ -27,16 +45,18 @@ def whole_file(path: Path, *, overwrite: bool, ending: str = ".part") -> Iterato
         path: the file to make or, with ``overwrite``, to replace.
         overwrite: without it, not even a file that came while the block ran is replaced.
         ending: of the hidden name, for programs that judge a file by it.
+        handover: who has a say before the file gets its name.
 
     Raises:
         OutputError: the file exists, or cannot be written (any OSError of the block). Nothing is left behind.
     """
     # Not named after the target, whose name may already be as long as the disk allows.
-    hidden = path.with_name(f".crispnet-{secrets.token_hex(8)}{ending}")
+    hidden = path.with_name(f"{HIDDEN}{handover.mark}{secrets.token_hex(8)}{ending}")
     try:
         yield hidden
         with hidden.open("r+b") as file:
             os.fsync(file.fileno())
+        handover.witness(hidden, path)
         _publish(hidden, path, overwrite=overwrite)
     except OSError as error:
         raise OutputError(
@@ -58,6 +78,13 @@ def write_whole(path: Path, parts: Iterable[Part], *, raw: Path | None, overwrit
     check_destination(path, raw=raw, overwrite=overwrite)
     with whole_file(path, overwrite=overwrite) as hidden, hidden.open("xb") as file:
         file.writelines(parts)
+
+
+def clear_up(folder: Path, mark: str) -> None:
+    """Remove what a killed program left in a folder, of the files that it had marked so."""
+    for left in folder.glob(f"{HIDDEN}{mark}*"):
+        with suppress(OSError):
+            left.unlink()
 
 
 def check_destination(path: Path, *, raw: Path | None, overwrite: bool) -> None:

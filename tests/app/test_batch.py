@@ -48,15 +48,14 @@ def test_no_raw_at_all_is_said(tmp_path):
         plan([tmp_path], None, ".jpg")
 
 
-@pytest.mark.parametrize("jobs", [1, 2, 9])
-def test_a_failure_stops_no_other(jobs, tmp_path):
+def test_a_failure_stops_no_other(tmp_path):
     def work(task):
         if task.raw.name == "2":
             raise CrispnetError("broken")
         return {"name": task.raw.name}
 
     tasks = [Task(tmp_path / str(number), tmp_path / "x", tmp_path) for number in range(6)]
-    outcomes = list(run(tasks, work, jobs=jobs))
+    outcomes = list(run(tasks, work))
     assert sorted(outcome.task.raw.name for outcome in outcomes) == list("012345")
     (failed,) = (outcome for outcome in outcomes if outcome.facts is None)
     assert isinstance(failed, Outcome)
@@ -65,4 +64,4 @@ def test_a_failure_stops_no_other(jobs, tmp_path):
 
 def test_a_mistake_of_ours_is_not_hidden(tmp_path):
     with pytest.raises(ZeroDivisionError):
-        list(run([Task(tmp_path, tmp_path, tmp_path)], lambda _: 1 / 0, jobs=1))
+        list(run([Task(tmp_path, tmp_path, tmp_path)], lambda _: 1 / 0))

@@ -59,7 +59,7 @@ def test_folders_keep_their_shape_and_namesakes_stay_apart(tmp_path):
     result = crispnet("develop", "in", "-o", "out", "--jobs", 3)
     assert result.exit_code == 0
     made = sorted(str(path.relative_to("out")) for path in Path("out").rglob("*") if path.is_file())
-    assert made == ["B.nef.jpg", "a.jpg", "b.dng.jpg", "deep/a.jpg"]
+    assert made == ["B.nef.jpg", "a.jpg", "b.dng.jpg", "deep/a.jpg", "developed.jsonl"]
 
 
 def test_two_raws_of_one_name_from_two_folders_are_numbered(tmp_path):

@@ -54,7 +54,7 @@ def align(wish: Wish, *, as_json: bool) -> int:
         done[task.raw], facts = lay(pairs[task.raw], task.picture, longest=wish.longest)
         return {"picture": str(task.picture), **facts}
 
-    failed = report(batch.run(tasks, work, jobs=1), count=len(tasks), doing="aligning", as_json=as_json)
+    failed = report(batch.run(tasks, work), count=len(tasks), doing="aligning", as_json=as_json)
     if not done:
         raise DataError(
             f"No picture of {source} could be laid over its raw. One at least was needed. The reasons are above; "

@@ -1,10 +1,8 @@
-"""Many raws, one after another or several at a time: what to read, where to write, what went wrong."""
+"""Many raws: what to read, where to write, what went wrong."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +113,11 @@ def plan(inputs: Iterable[Path], output: Path | None, ending: str) -> list[Task]
     return tasks
 
 
+def folder_of(inputs: Iterable[Path], tasks: Iterable[Task]) -> Path | None:
+    """Give the folder of the pictures where a folder of raws was named; None for raws that were named one by one."""
+    return next((task.folder for task in tasks), None) if any(path.is_dir() for path in inputs) else None
+
+
 def _folded(picture: Path) -> str:
     """Give what two names share that some disks take for one."""
     return str(picture).casefold()
@@ -129,22 +132,10 @@ def _untaken(picture: Path, taken: set[str]) -> Path:
     return candidate
 
 
-def run(tasks: Iterable[Task], work: Callable[[Task], dict[str, Any]], *, jobs: int) -> Iterator[Outcome]:
-    """Do the work of each task, ``jobs`` at a time, and give the outcomes as they come; a failure stops no other."""
-
-    def outcome(task: Task) -> Outcome:
+def run(tasks: Iterable[Task], work: Callable[[Task], dict[str, Any]]) -> Iterator[Outcome]:
+    """Do the work of each task, one after another, and give the outcomes as they come; a failure stops no other."""
+    for task in tasks:
         try:
-            return Outcome(task, facts=work(task))
+            yield Outcome(task, facts=work(task))
         except CrispnetError as error:
-            return Outcome(task, error=error)
-
-    waiting = iter(tasks)
-    with ThreadPoolExecutor(jobs) as pool:
-        running: set[Future[Outcome]] = {pool.submit(outcome, task) for task in islice(waiting, jobs)}
-        try:
-            while running:
-                done, running = wait(running, return_when=FIRST_COMPLETED)
-                running |= {pool.submit(outcome, task) for task in islice(waiting, len(done))}
-                yield from (future.result() for future in done)
-        finally:
-            pool.shutdown(cancel_futures=True)
+            yield Outcome(task, error=error)

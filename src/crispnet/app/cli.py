@@ -16,6 +16,7 @@ from typing import Annotated
 import typer
 
 from crispnet.app import colours, laboratory, material
+from crispnet.app.material import Ray
 from crispnet.app.refusing import SOME_FAILED, complain, refusals
 from crispnet.errors import CrispnetError
 from crispnet.look import DEFAULT
@@ -132,13 +133,19 @@ def develop(
     max_memory: Annotated[
         int, typer.Option(metavar="AMOUNT", parser=_memory, help="Memory to stay within, where the frame allows.")
     ] = "2GB",  # type: ignore[assignment]  # typer parses the default too
-    jobs: Annotated[int, typer.Option(min=1, max=64, help="Photographs at a time.")] = 1,
+    jobs: Annotated[
+        int | None,
+        typer.Option(min=1, max=64, help="Photographs decoded, and saved, at a time; else one for each core."),
+    ] = None,
+    ray: Ray = None,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
-    """Develop raw files into pictures."""
+    """Develop raw files into pictures. A folder that was begun is gone on with."""
     if match_preview and (exposure or white_balance != "as-shot"):
         raise typer.BadParameter("with --match-preview the camera's picture says how light it is; leave them out.")
+    if ray and jobs:
+        raise typer.BadParameter("a cluster has cores of its own to fill; leave out --jobs, or --ray.")
     from crispnet.app import batch
     from crispnet.darkroom.exiftool import installed
     from crispnet.darkroom.formats import usual_ending
@@ -146,15 +153,12 @@ def develop(
     with refusals():
         tasks = batch.plan(raws, output, usual_ending(format or Format.jpeg))
         with installed() as exiftool:  # it starts while Python is still busy importing
-            from crispnet.app import developing
-            from crispnet.look.shelf import load_look
+            from crispnet.app.desk import Wish
+            from crispnet.app.order import Order
 
-            memory = max_memory // jobs
-            wish = developing.Wish(
-                load_look(look), white_balance, exposure, match_preview, format, depth, quality, memory, overwrite
-            )
+            wish = Wish(white_balance, exposure, match_preview, format, depth, quality, max_memory, overwrite, json)
             wish.check(tasks)
-            failed = developing.develop_all(tasks, wish, exiftool=exiftool, jobs=jobs, as_json=json)
+            failed = Order(tasks, wish, look, batch.folder_of(raws, tasks), exiftool, jobs, ray).fill()
     if failed:
         raise typer.Exit(SOME_FAILED)
 

@@ -1,92 +1,115 @@
-"""What ``crispnet develop`` does with each raw."""
+"""What ``crispnet develop`` does with each raw: decode it, let the look expose it, finish and save it."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from crispnet.app import batch
-from crispnet.app.reporting import report
+from crispnet.app.batch import Outcome, Task
+from crispnet.app.desk import Desk
+from crispnet.app.ledger import Made
 from crispnet.darkroom.exiftool import ExifTool
 from crispnet.darkroom.formats import kind_and_depth
-from crispnet.darkroom.photo import develop
+from crispnet.darkroom.photo import Negative, Wanted, expose, finish
 from crispnet.darkroom.preview import Preview
-from crispnet.files import check_destination
 from crispnet.look.contract import Look
 from crispnet.raw.calibration import white_balance_at
 from crispnet.raw.image import RawImage
-from crispnet.raw.reader import open_raw
 
 
-@dataclass(frozen=True)
-class Wish:
-    """What the user asked for: see ``crispnet develop --help``."""
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """A raw in memory, what its picture is made of, and the seconds that were spent on it."""
 
+    task: Task
+    raw: RawImage
+    made: Made | None
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class Exposed:
+    """The same, as the look has rendered it."""
+
+    decoded: Decoded
+    pixels: np.ndarray
+    wanted: Wanted
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class Developer:
+    """The three steps.
+
+    Attributes:
+        desk: where raws are taken in.
+        look: which renders them.
+        exiftool: copies their metadata, where it is installed.
+    """
+
+    desk: Desk
     look: Look
-    white_balance: str
-    exposure: float
-    match_preview: bool
-    format: str | None
-    depth: int | None
-    quality: int
-    max_memory: int
-    overwrite: bool
+    exiftool: ExifTool | None
 
-    def check(self, tasks: list[batch.Task]) -> None:
-        """Refuse what no picture of this format can hold, before any work is done.
+    def develop(self, task: Task, decode: Callable[[Path], RawImage]) -> dict[str, Any]:
+        """Do all three, one after another, and give the facts."""
+        decoded = self.prepare(task, decode)
+        done = decoded if isinstance(decoded, Outcome) else self.finish(self.expose(decoded))
+        return done.facts or {}
 
-        Raises:
-            OutputError: the format has no such depth.
-        """
-        for task in tasks:
-            kind_and_depth(task.picture, self.format, self.depth)
+    def prepare(self, task: Task, decode: Callable[[Path], RawImage]) -> Decoded | Outcome:
+        """Decode a raw, unless its picture was made before."""
+        started = time.perf_counter()
+        made = self.desk.take(task)
+        if isinstance(made, Outcome):
+            return made
+        return Decoded(task, decode(task.raw), made, time.perf_counter() - started)
 
+    def weight(self, decoded: Decoded) -> int:
+        """Give the bytes of a mosaic and of the picture that comes of it."""
+        depth = kind_and_depth(decoded.task.picture, self.desk.wish.format, self.desk.wish.depth)[1]
+        bytes_each = 4 if self.desk.wish.match_preview else depth // 8  # what is changed later is not quantised yet
+        return decoded.raw.mosaic.nbytes + 3 * bytes_each * decoded.raw.crop.height * decoded.raw.crop.width
 
-def develop_all(tasks: list[batch.Task], wish: Wish, *, exiftool: ExifTool | None, jobs: int, as_json: bool) -> int:
-    """Develop every raw, say what became of each, and return how many failed."""
+    def expose(self, decoded: Decoded) -> Exposed:
+        """Let the look render it."""
+        started = time.perf_counter()
+        wish, raw = self.desk.wish, decoded.raw
+        _, depth = kind_and_depth(decoded.task.picture, wish.format, wish.depth)
+        balance = _multipliers(wish.white_balance, raw)
+        wanted = Wanted(balance, wish.exposure, wish.match_preview, depth, wish.max_memory)
+        pixels = expose(Negative.of(raw), self.look, wanted)
+        return Exposed(decoded, pixels, wanted, decoded.seconds + time.perf_counter() - started)
 
-    def work(task: batch.Task) -> dict[str, Any]:
-        return _develop_one(task, wish, exiftool)
-
-    outcomes = batch.run(tasks, work, jobs=jobs)
-    return report(outcomes, count=len(tasks), doing="developing", as_json=as_json)
-
-
-def _develop_one(task: batch.Task, wish: Wish, exiftool: ExifTool | None) -> dict[str, Any]:
-    started = time.perf_counter()
-    task.make_folder()
-    check_destination(task.picture, raw=task.raw, overwrite=wish.overwrite)
-    raw = open_raw(task.raw)
-    kind, depth = kind_and_depth(task.picture, wish.format, wish.depth)
-    balance = _multipliers(wish.white_balance, raw)
-    photo = develop(
-        raw,
-        wish.look,
-        white_balance=balance,
-        exposure=wish.exposure,
-        match_preview=wish.match_preview,
-        depth=depth,
-        max_memory=wish.max_memory,
-    )
-    photo.save(
-        task.picture,
-        format=kind,
-        depth=depth,
-        quality=wish.quality,
-        overwrite=wish.overwrite,
-        exiftool=exiftool,
-    )
-    height, width = raw.upright_size
-    return {
-        "picture": str(task.picture),
-        "look": photo.look,
-        "width": width,
-        "height": height,
-        **({"match": _fit(photo.preview)} if photo.preview else {}),
-        "seconds": round(time.perf_counter() - started, 3),
-        "notes": photo.notes,
-    }
+    def finish(self, exposed: Exposed) -> Outcome:
+        """Finish and save the picture, and tell what a user may want to know of it."""
+        started = time.perf_counter()
+        wish, task, raw = self.desk.wish, exposed.decoded.task, exposed.decoded.raw
+        photo = finish(exposed.pixels, raw, self.look, exposed.wanted)
+        kind, depth = kind_and_depth(task.picture, wish.format, wish.depth)
+        photo.save(
+            task.picture,
+            format=kind,
+            depth=depth,
+            quality=wish.quality,
+            overwrite=wish.overwrite,
+            exiftool=self.exiftool,
+            handover=self.desk.handover(task, exposed.decoded.made),
+        )
+        height, width = raw.upright_size
+        facts = {
+            "picture": str(task.picture),
+            "look": photo.look,
+            "width": width,
+            "height": height,
+            **({"match": _fit(photo.preview)} if photo.preview else {}),
+            "seconds": round(exposed.seconds + time.perf_counter() - started, 3),
+            "notes": photo.notes,
+        }
+        return Outcome(task, facts=facts)
 
 
 def _fit(preview: Preview) -> dict[str, Any] | None:

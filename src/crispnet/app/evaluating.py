@@ -15,7 +15,7 @@ from crispnet.app.watching import watched
 from crispnet.data.frames import Frame
 from crispnet.errors import LookError
 from crispnet.evaluate.controls import Curve, Lut, MatrixCurve
-from crispnet.evaluate.measure import Render, as_look, measure, summary, write_results
+from crispnet.evaluate.measure import Render, Row, as_look, measure, summary, write_results
 from crispnet.evaluate.renditions import free_to_publish, keeping
 from crispnet.files import make_folder
 from crispnet.look.shelf import ENDING, load_look, shipped
@@ -59,6 +59,7 @@ class Wish:
     limit: int | None
     pictures: bool = False
     called: str = ""
+    ray: str | None = None
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def evaluate(wish: Wish, *, as_json: bool) -> None:
         make_folder(wish.output.parent, purpose="the figures", advice="Choose another with -o.")
     pairs = pairs_in(data)
     places = (data / "frames", (run or Path()) / "frames")
-    subject = _subject(wish.what, lambda: frames_of(pairs, "train", places=places))
+    subject = find_subject(wish.what, lambda: frames_of(pairs, "train", places=places))
     frames = _some(frames_of(pairs, wish.split, places=places), wish.limit)
     with watched(len(frames), "measuring") as tell:
         done: list[object] = []
@@ -102,7 +103,7 @@ def evaluate(wish: Wish, *, as_json: bool) -> None:
             done.append(row)
             tell(len(done))
 
-        rows = measure(_kept(subject.render, frames, wish), frames, progress=one_more)
+        rows = _rows(subject, frames, wish, one_more)
     groups = [tag for tag in GROUPS if any(tag in frame.tags for frame in frames)]
     name = Origin.of(data, pairs).name
     if wish.output:
@@ -114,6 +115,18 @@ def evaluate(wish: Wish, *, as_json: bool) -> None:
     lines = list(_lines(summary(rows, groups=groups)))
     title = f"{subject.kind} {wish.what} on {name}, {wish.split}"
     typer.echo("\n".join(map(_as_json, lines)) if as_json else f"{title}\n\n{_table(lines)}")
+
+
+def _rows(subject: Subject, frames: Sequence[Frame], wish: Wish, progress: Callable[[Row], object]) -> list[Row]:
+    """Measure here, or on a cluster."""
+    if wish.ray is None:
+        return measure(_kept(subject.render, frames, wish), frames, progress=progress)
+    from crispnet.app.cluster import connected
+    from crispnet.app.measuring import SentSubject, measure_on
+
+    with connected(wish.ray) as cluster:
+        sent = SentSubject.send(wish.what, subject.render, cluster)
+        return measure_on(cluster, sent, frames, progress=progress)
 
 
 def _kept(render: Render, frames: Sequence[Frame], wish: Wish) -> Render:
@@ -128,12 +141,21 @@ def _is_run(what: str) -> bool:
     return (Path(what) / WEIGHTS).is_file()
 
 
-def _subject(what: str, learned: Callable[[], Sequence[Frame]]) -> Subject:
-    """Find what is to be measured; ``learned`` gives what controls are fitted on."""
+def find_subject(what: str, learned: Callable[[], Sequence[Frame]], *, threads: int | None = None) -> Subject:
+    """Find what is to be measured.
+
+    Args:
+        what: see ``crispnet evaluate --help``.
+        learned: gives what controls are fitted on.
+        threads: for a look to run with; None for as many as there are cores.
+
+    Raises:
+        LookError: there is no such run, look or control.
+    """
     if what in CONTROLS:
         return Subject(CONTROLS[what](learned()), "control", "float64", {})
     if what in shipped() or what.lower().endswith(ENDING):
-        look = load_look(what)
+        look = load_look(what, threads=threads)
         precision = str(getattr(look, "precision", "float32"))
         return Subject(as_look(look), "look", precision, {"version": look.version})
     if _is_run(what):

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from crispnet.app.material import Ray
 from crispnet.app.refusing import SOME_FAILED, refusals
 
 Results = Annotated[Path, typer.Option(metavar="FOLDER", help="Where the results of the study are.")]
@@ -106,15 +107,18 @@ def evaluate(
     pictures: Annotated[
         bool, typer.Option("--pictures", help="Keep what may be published of the pictures, too, beside FILE.")
     ] = False,
+    ray: Ray = None,
     json: Json = False,
 ) -> None:
     """Measure how near a rendition comes to the camera's own pictures."""
     if pictures and not output:
         raise typer.BadParameter("pictures are kept beside the figures; say where with --output.")
+    if pictures and ray:
+        raise typer.BadParameter("a cluster sends figures back, and no pictures; leave out --pictures, or --ray.")
     with refusals():
         from crispnet.app import evaluating
 
-        wish = evaluating.Wish(what, data, split.value, output, limit, pictures)
+        wish = evaluating.Wish(what, data, split.value, output, limit, pictures, ray=ray)
         evaluating.evaluate(wish, as_json=json)
 
 

@@ -12,6 +12,12 @@ import typer
 from crispnet.app.refusing import SOME_FAILED, refusals
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object per line.")]
+Ray = Annotated[
+    str | None,
+    typer.Option(
+        "--ray", metavar="ADDRESS", help="Work on this Ray cluster: host:port, auto or local.", show_default=False
+    ),
+]
 Minutes = Annotated[float, typer.Option(min=0, help="Between two shots of one scene, at most.")]
 Seed = Annotated[int, typer.Option(min=0, help="Another seed, other scenes held out.")]
 
@@ -48,15 +54,18 @@ def simulate(
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Another seed, other shots; else 1.")] = None,
     jobs: Annotated[int | None, typer.Option(min=1, max=64, help="Processes; else one for each core.")] = None,
+    ray: Ray = None,
     json: Json = False,
 ) -> None:
     """Photograph photographs with virtual cameras: raw files, and a virtual phone's pictures of them."""
     if captures and (camera or each or seed is not None):
         raise typer.BadParameter("a frozen set says its cameras, captures and seed itself; leave them out, or --set.")
+    if ray and jobs:
+        raise typer.BadParameter("a cluster has cores of its own to fill; leave out --jobs, or --ray.")
     with refusals():
         from crispnet.app import simulating
 
-        wish = simulating.Wish(captures, tuple(camera or ()), each, seed, jobs)
+        wish = simulating.Wish(captures, tuple(camera or ()), each, seed, jobs, ray)
         failed = simulating.simulate_and_say(photographs, output, wish, as_json=json)
     if failed:
         raise typer.Exit(SOME_FAILED)

@@ -30,7 +30,7 @@ def preview_all(tasks: list[batch.Task], *, overwrite: bool, as_json: bool) -> i
             "as_the_camera_wrote_it": picture.jpeg is not None,
         }
 
-    return report(batch.run(tasks, work, jobs=1), count=len(tasks), doing="taking out", as_json=as_json)
+    return report(batch.run(tasks, work), count=len(tasks), doing="taking out", as_json=as_json)
 
 
 def as_jpeg(picture: CameraPicture) -> bytes:

@@ -4,31 +4,66 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from crispnet.app.batch import Outcome
 
 Say = Callable[[str], None]
 
 
-def report(outcomes: Iterable[Outcome], *, count: int, doing: str, as_json: bool) -> int:
-    """Say what became of each of ``count`` tasks as it is known, and return how many failed."""
-    failed = 0
-    with _speaking(count, doing) as (say, complain, advance):
-        for outcome in outcomes:
-            advance()
-            raw = str(outcome.task.raw)
-            if outcome.facts is None:
-                failed += 1
-                complain(f"crispnet: {outcome.error}")
-                if as_json:
-                    say(json.dumps({"raw": raw, "error": str(outcome.error)}))
-                continue
-            for note in outcome.facts.get("notes", ()):
-                complain(f"{raw}: {note}")
-            say(json.dumps({"raw": raw, **outcome.facts}) if as_json else str(outcome.task.picture))
-    if failed and count > 1:
-        _complain(f"crispnet: {failed} of {count} failed; the reasons are above.")
-    return failed
+def report(outcomes: Iterable[Outcome], *, count: int, doing: str, as_json: bool, after_a_stop: str = "") -> int:
+    """Say what became of each of ``count`` tasks as it is known, and return how many failed.
+
+    Where the user interrupts work that can be gone on with, ``after_a_stop`` is said, and all that is left has failed.
+    """
+    told = _Told(as_json)
+    try:
+        with _speaking(count, doing) as (say, complain, advance):
+            for outcome in outcomes:
+                advance()
+                told.tell(outcome, say, complain)
+    except KeyboardInterrupt:
+        if not after_a_stop:
+            raise
+        _complain(f"crispnet: stopped; {told.done} of {count} are done. {after_a_stop}")
+        return count - told.done
+    if told.before:
+        _complain(f"crispnet: {told.before} of {count} had been made before, of the same raws and in the same way.")
+    if told.failed and count > 1:
+        _complain(f"crispnet: {told.failed} of {count} failed; the reasons are above.")
+    return told.failed
+
+
+@dataclass
+class _Told:
+    """What has been told so far.
+
+    Attributes:
+        as_json: whether it is told in JSON.
+        done: pictures there are.
+        before: those of them that had been there.
+        failed: raws of which there are none.
+    """
+
+    as_json: bool
+    done: int = 0
+    before: int = 0
+    failed: int = 0
+
+    def tell(self, outcome: Outcome, say: Say, complain: Say) -> None:
+        """Say what became of a task."""
+        raw, facts = str(outcome.task.raw), outcome.facts
+        if facts is None:
+            self.failed += 1
+            complain(f"crispnet: {outcome.error}")
+            if self.as_json:
+                say(json.dumps({"raw": raw, "error": str(outcome.error)}))
+            return
+        self.done += 1
+        self.before += "made_before" in facts
+        for note in facts.get("notes", ()):
+            complain(f"{raw}: {note}")
+        say(json.dumps({"raw": raw, **facts}) if self.as_json else str(facts.get("picture", outcome.task.picture)))
 
 
 @contextmanager

@@ -3,7 +3,8 @@
 import json
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from crispnet.app.watching import watched
 from crispnet.data.captures import CaptureSet, captures_of, freeze
 from crispnet.data.pairs import SPLITS, read_manifest
 from crispnet.data.setfile import named_set, write_set
-from crispnet.data.simulate import JOURNAL, MANIFEST, simulate
+from crispnet.data.simulate import JOURNAL, MANIFEST, Makers, simulate
 from crispnet.data.sources import LEAST, MOST_PIXELS, Source, find_sources
 from crispnet.data.spectra import cameras
 from crispnet.errors import DataError
@@ -37,6 +38,7 @@ class Wish:
     each: int | None = None
     seed: int | None = None
     jobs: int | None = None
+    ray: str | None = None
 
 
 def simulate_and_say(photographs: Sequence[Path], folder: Path, wish: Wish, *, as_json: bool) -> int:
@@ -66,10 +68,23 @@ def take_captures(photographs: Sequence[Path], folder: Path, wish: Wish) -> tupl
     chosen = named_set(wish.captures) if wish.captures else _frozen(usable, photographs, wish)
     captures = captures_of(chosen, usable)
     workers = min(wish.jobs or cores(), len(captures))
-    with watched(len(captures), "capturing") as tell:
-        manifest = simulate(captures, folder, workers=workers, progress=lambda done, _: tell(done))
+    with watched(len(captures), "capturing") as tell, _makers(wish.ray) as makers:
+        manifest = simulate(captures, folder, workers=workers, makers=makers, progress=lambda done, _: tell(done))
     write_set(chosen, folder / SET)
     return manifest, len(sources) - len(usable)
+
+
+@contextmanager
+def _makers(ray: str | None) -> Iterator[Makers | None]:
+    """Connect to a cluster, if there is to be one."""
+    if ray is None:
+        yield None
+        return
+    from crispnet.app.capturing import makers_on
+    from crispnet.app.cluster import connected
+
+    with connected(ray) as cluster:
+        yield makers_on(cluster)
 
 
 def _check_cameras(names: Sequence[str]) -> None:

@@ -18,7 +18,7 @@ from crispnet.darkroom import exif
 from crispnet.darkroom.exiftool import ExifTool, ExifToolError
 from crispnet.darkroom.formats import kind_and_depth
 from crispnet.darkroom.quantise import quantise
-from crispnet.files import Part, check_destination, whole_file
+from crispnet.files import NOBODY, Handover, Part, check_destination, whole_file
 from crispnet.raw.image import RawImage
 from crispnet.raw.orientation import upright
 from crispnet.raw.tiff import Directory, lay_out, long, picture_in, short, undefined
@@ -46,6 +46,7 @@ def save(
     quality: int = 95,
     overwrite: bool = False,
     exiftool: ExifTool | None = None,
+    handover: Handover = NOBODY,
 ) -> Path:
     """Save developed pixels, upright, with their colour profile and shooting data, and return the path.
 
@@ -60,6 +61,7 @@ def save(
         overwrite: replace a file of that name; never the raw itself.
         exiftool: copies all metadata of the raw. Without it, or where it fails (which is logged), the picture has
             the fields of ``RawImage.exif``.
+        handover: who has a say before the file gets its name.
 
     Raises:
         OutputError: the file exists, is the raw itself, has an unknown ending, or cannot be written. Nothing
@@ -72,7 +74,7 @@ def save(
     check_destination(path, raw=raw.path, overwrite=overwrite)
     picture = quantise(upright(pixels, raw.orientation), depth=depth)
     description = exif.describe(raw.exif, software=f"crispnet {VERSION}, look {look}", size=picture.shape[:2])
-    with whole_file(path, overwrite=overwrite, ending=f".{kind}") as hidden:
+    with whole_file(path, overwrite=overwrite, ending=f".{kind}", handover=handover) as hidden:
         with hidden.open("xb") as file:
             file.writelines(_encode(picture, kind, description, quality=quality))
         if exiftool is not None and raw.path is not None:

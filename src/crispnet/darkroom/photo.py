@@ -1,4 +1,7 @@
-"""A photograph from a raw file: the scene once, windows one after another, joined."""
+"""A photograph from a raw file, in three steps: make the negative, let a look expose it, finish.
+
+The middle one is the look's, and takes nearly all of the time. Of many photographs the steps may overlap.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +14,7 @@ from crispnet.darkroom.output import save
 from crispnet.darkroom.preview import Preview, match_own_picture
 from crispnet.darkroom.quantise import quantise
 from crispnet.darkroom.rendering import MAX_MEMORY, in_cells, render
+from crispnet.files import NOBODY, Handover
 from crispnet.look import DEFAULT
 from crispnet.look.contract import Look, Metadata
 from crispnet.look.shelf import load_look
@@ -46,6 +50,7 @@ class Photo:
         quality: int = 95,
         overwrite: bool = False,
         exiftool: ExifTool | None = None,
+        handover: Handover = NOBODY,
     ) -> Path:
         """Save the photograph, upright, and return the path; see ``darkroom.output.save`` for the arguments.
 
@@ -62,6 +67,7 @@ class Photo:
             quality=quality,
             overwrite=overwrite,
             exiftool=exiftool,
+            handover=handover,
         )
 
     @property
@@ -96,19 +102,68 @@ def develop(
         RawError: the file cannot be developed.
         LookError: there is no such look.
     """
-    if match_preview and (exposure or white_balance is not None):
-        raise ValueError("expected the camera's picture or the user to say how light it is, and of which colour")
     raw = raw if isinstance(raw, RawImage) else open_raw(raw)
     look = load_look(look) if isinstance(look, str) else look
-    packed = pack_linear(raw)
-    scene = look.scene(thumbnail(packed)[None], Metadata.of(raw, white_balance=white_balance, exposure=exposure))
-    bent = any(isinstance(opcode, WarpRectilinear) for opcode in raw.opcodes)
-    region = Box(0, 0, *raw.mosaic.shape) if bent else raw.crop
-    later = bent or match_preview  # these change pixels that are not rounded yet
-    pixels = render(packed, look, scene, in_cells(region, raw.cfa), depth=None if later else depth, budget=max_memory)
-    if bent:
+    wanted = Wanted(white_balance, exposure, match_preview, depth, max_memory)
+    return finish(expose(Negative.of(raw), look, wanted), raw, look, wanted)
+
+
+@dataclass(frozen=True, eq=False)
+class Wanted:
+    """What a photograph should be like: see ``develop`` for the fields."""
+
+    white_balance: np.ndarray | None = None
+    exposure: float = 0.0
+    match_preview: bool = False
+    depth: int | None = None
+    max_memory: int = MAX_MEMORY
+
+    def __post_init__(self) -> None:
+        if self.match_preview and (self.exposure or self.white_balance is not None):
+            raise ValueError("expected the camera's picture or the user to say how light it is, and of which colour")
+
+
+@dataclass(frozen=True, eq=False)
+class Negative:
+    """A raw image, made ready for a look: the first of three steps, in which no look has a say.
+
+    Attributes:
+        raw: the image.
+        packed: (4, h, w) float32, see ``raw.bayer.pack_linear``.
+        thumbnail: (3, 368, 480) of it.
+    """
+
+    raw: RawImage
+    packed: np.ndarray
+    thumbnail: np.ndarray
+
+    @classmethod
+    def of(cls, raw: RawImage) -> "Negative":
+        """Make the negative of a raw image."""
+        packed = pack_linear(raw)
+        return cls(raw, packed, thumbnail(packed))
+
+
+def expose(negative: Negative, look: Look, wanted: Wanted) -> np.ndarray:
+    """Let a look render a negative, the second step: (h, w, 3), quantised unless ``finish`` changes pixels."""
+    raw = negative.raw
+    metadata = Metadata.of(raw, white_balance=wanted.white_balance, exposure=wanted.exposure)
+    scene = look.scene(negative.thumbnail[None], metadata)
+    region = Box(0, 0, *raw.mosaic.shape) if _is_bent(raw) else raw.crop
+    later = _is_bent(raw) or wanted.match_preview
+    depth = None if later else wanted.depth
+    return render(negative.packed, look, scene, in_cells(region, raw.cfa), depth=depth, budget=wanted.max_memory)
+
+
+def finish(pixels: np.ndarray, raw: RawImage, look: Look, wanted: Wanted) -> Photo:
+    """Straighten what a look has rendered, take the camera's colours where that is wanted, quantise: the third step."""
+    if _is_bent(raw):
         pixels = straighten(pixels, raw.opcodes)[raw.crop.rows, raw.crop.columns]
-    preview = match_own_picture(pixels, raw) if match_preview else None
-    if later and depth is not None:
-        pixels = quantise(pixels, depth=depth)
+    preview = match_own_picture(pixels, raw) if wanted.match_preview else None
+    if wanted.depth is not None:
+        pixels = quantise(pixels, depth=wanted.depth)
     return Photo(pixels, raw, f"{look.name} {look.version}", preview)
+
+
+def _is_bent(raw: RawImage) -> bool:
+    return any(isinstance(opcode, WarpRectilinear) for opcode in raw.opcodes)

@@ -35,7 +35,7 @@ LOW_LIGHT, HALF_LIGHT = 6.0, 20.0  # signal to noise of a photosite at the scene
 
 
 @dataclass(frozen=True)
-class _Made:
+class Made:
     """A line of the journal: what was made of a capture.
 
     Attributes:
@@ -54,11 +54,15 @@ class _Made:
     level: str
 
 
+Makers = Callable[[Sequence[Capture], Path], Generator[Made, None, None]]
+
+
 def simulate(
     captures: Sequence[Capture],
     folder: Path,
     *,
     workers: int = 1,
+    makers: Makers | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
     """Make captures, ``raw/NAME.dng`` and ``picture/NAME.jpg``, and list them in ``manifest.jsonl``.
@@ -70,6 +74,7 @@ def simulate(
         captures: what ``captures.captures_of`` lists.
         folder: where to; it is made.
         workers: processes to use; 1 stays in this one.
+        makers: makes them elsewhere, and leaves their files in the folder; None for here.
         progress: called with how many are done, of how many.
 
     Returns:
@@ -86,7 +91,7 @@ def simulate(
     missing = [capture for capture in captures if capture.name not in made]
     if missing:
         _begin_journal(folder, journal.values())
-    with closing(_make(missing, folder, workers)) as outcomes:
+    with closing(makers(missing, folder) if makers else _make(missing, folder, workers)) as outcomes:
         for outcome in outcomes:
             _note(folder, outcome)
             made[outcome.name] = outcome
@@ -128,25 +133,25 @@ def _check(captures: Sequence[Capture]) -> None:
 
 def _make_folders(folder: Path) -> None:
     try:
-        for path in _files("any", folder):
+        for path in files_of("any", folder):
             path.parent.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
         raise _unwritable(folder, error) from error
 
 
-def _files(name: str, folder: Path) -> tuple[Path, Path]:
+def files_of(name: str, folder: Path) -> tuple[Path, Path]:
     """Say where a capture's raw and its picture are."""
     return folder / "raw" / f"{name}.dng", folder / "picture" / f"{name}.jpg"
 
 
-def _make(captures: Sequence[Capture], folder: Path, workers: int) -> Generator[_Made, None, None]:
+def _make(captures: Sequence[Capture], folder: Path, workers: int) -> Generator[Made, None, None]:
     """Make captures, in their order; those that nobody asks for any more are not begun."""
     if workers <= 1 or len(captures) <= 1:
         for capture in captures:
-            yield _made(capture, folder)
+            yield make(capture, folder)
         return
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        futures = [pool.submit(_made, capture, folder) for capture in captures]
+        futures = [pool.submit(make, capture, folder) for capture in captures]
         try:
             for future in futures:
                 yield future.result()
@@ -159,15 +164,21 @@ def _make(captures: Sequence[Capture], folder: Path, workers: int) -> Generator[
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _made(capture: Capture, folder: Path) -> _Made:
-    raw_path, picture_path = _files(capture.name, folder)
+def make(capture: Capture, folder: Path) -> Made:
+    """Make the files of one capture.
+
+    Raises:
+        DataError: its source cannot be used.
+        OutputError: the folder cannot be written to.
+    """
+    raw_path, picture_path = files_of(capture.name, folder)
     raw = take(capture)
     rendering = render(raw)
     write_dng(raw, raw_path, overwrite=True)
     with whole_file(picture_path, overwrite=True) as hidden:
         Image.fromarray(rendering.pixels).save(hidden, "JPEG", quality=QUALITY, subsampling=0)
     sizes = raw_path.stat().st_size, picture_path.stat().st_size
-    return _Made(capture.name, _how(capture), *sizes, rendering.sight.kind, light_level(raw, rendering))
+    return Made(capture.name, _how(capture), *sizes, rendering.sight.kind, light_level(raw, rendering))
 
 
 def _how(capture: Capture) -> str:
@@ -177,40 +188,40 @@ def _how(capture: Capture) -> str:
     return hashlib.sha256(repr(said).encode()).hexdigest()[:16]
 
 
-def _pair(capture: Capture, made: _Made, folder: Path) -> Pair:
-    raw_path, picture_path = _files(capture.name, folder)
+def _pair(capture: Capture, made: Made, folder: Path) -> Pair:
+    raw_path, picture_path = files_of(capture.name, folder)
     tags = dict(capture.tags) | {"kind": made.kind, "level": made.level}
     return Pair(raw_path, picture_path, capture.scene, capture.split, tags)
 
 
-def _read_journal(folder: Path) -> dict[str, _Made]:
+def _read_journal(folder: Path) -> dict[str, Made]:
     """Read what an earlier call has made, by name; a line that was cut off is passed over."""
-    made: dict[str, _Made] = {}
+    made: dict[str, Made] = {}
     try:
         lines = (folder / JOURNAL).read_text("utf-8", errors="replace").split("\n")
     except OSError:  # there is none yet
         return made
     for line in lines:
         try:
-            one = _Made(**json.loads(line))
+            one = Made(**json.loads(line))
             made[one.name] = one
         except (ValueError, TypeError):
             continue
     return made
 
 
-def _is_kept(capture: Capture, journal: dict[str, _Made], folder: Path) -> bool:
+def _is_kept(capture: Capture, journal: dict[str, Made], folder: Path) -> bool:
     made = journal.get(capture.name)
     if made is None or made.how != _how(capture):
         return False
     try:
-        sizes = tuple(path.stat().st_size for path in _files(capture.name, folder))
+        sizes = tuple(path.stat().st_size for path in files_of(capture.name, folder))
     except OSError:
         return False
     return sizes == (made.raw_bytes, made.picture_bytes)
 
 
-def _begin_journal(folder: Path, made: Iterable[_Made]) -> None:
+def _begin_journal(folder: Path, made: Iterable[Made]) -> None:
     """Write the journal anew, without half a line at its end, and take the manifest away: more is to come."""
     try:
         (folder / MANIFEST).unlink(missing_ok=True)
@@ -220,7 +231,7 @@ def _begin_journal(folder: Path, made: Iterable[_Made]) -> None:
         hidden.write_text("".join(map(_line, made)), encoding="utf-8", newline="\n")
 
 
-def _note(folder: Path, made: _Made) -> None:
+def _note(folder: Path, made: Made) -> None:
     try:
         with (folder / JOURNAL).open("a", encoding="utf-8", newline="\n") as journal:
             journal.write(_line(made))
@@ -228,7 +239,7 @@ def _note(folder: Path, made: _Made) -> None:
         raise _unwritable(folder, error) from error
 
 
-def _line(made: _Made) -> str:
+def _line(made: Made) -> str:
     return json.dumps(asdict(made), ensure_ascii=False) + "\n"
 
 

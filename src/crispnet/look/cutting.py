@@ -19,10 +19,10 @@ from itertools import count
 from typing import Any, NamedTuple
 
 import numpy as np
-import openvino as ov
 
 from crispnet.look.contract import Depths
 from crispnet.look.file import LookFile, unusable
+from crispnet.look.runtime import ov
 
 FAILURES = (RuntimeError, UnicodeDecodeError)  # what OpenVINO raises, also for messages that quote broken names
 # Folding counts as one. A third would cost more rim than it saves; with one, features of 100 megapixels would not fit.

@@ -1,18 +1,25 @@
 """Runs a look file with OpenVINO, on the CPU.
 
-The graph is cut into parts (``look.cutting``). What makes the scene runs once per photograph, in float32. What renders
-runs window by window, in bfloat16 where the CPU multiplies matrices of it, which takes a third of the time.
+The graph is cut into parts (``look.cutting``), which are compiled (``look.compiling``). What makes the scene runs once
+per photograph, in float32. What renders runs window by window, in bfloat16 where the CPU multiplies matrices of it,
+which takes a third of the time.
 """
 
+import contextlib
 import threading
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import openvino as ov
 
+from crispnet.errors import LookError
+from crispnet.look.compiling import IN_DEPTHS, RENDER, SEE, Compiler, Shapes
 from crispnet.look.contract import Depths, Metadata
-from crispnet.look.cutting import FAILURES, halves, last_line, parts
-from crispnet.look.file import LookFile, metadata_inputs, unusable
+from crispnet.look.cutting import FAILURES, last_line
+from crispnet.look.file import PIXELS, READABLE, LookFile, metadata_inputs, unusable
+from crispnet.look.kept import Kept, folder_of_user
+from crispnet.look.runtime import ov
 
 PRECISIONS = ("f32", "bf16")
 CELLS_AT_ONCE = 1 << 19  # a halo of 176 cells around fewer costs more than it saves; more take over 1.2 GB at 12 MP
@@ -23,12 +30,21 @@ SHAPES_KEPT = 2  # windows alternate between two shapes at most, but for the las
 class OpenVinoLook:
     """A look file as a look. Its parts are compiled when they are first needed; threads may share it."""
 
-    def __init__(self, source: LookFile | str | Path, *, precision: str | None = None) -> None:
-        """Read a look file, and cut its graph into parts.
+    def __init__(
+        self,
+        source: LookFile | str | Path,
+        *,
+        precision: str | None = None,
+        threads: int | None = None,
+        kept: Kept | None = None,
+    ) -> None:
+        """Read a look file, and begin to compile what makes the scene.
 
         Args:
             source: what ``LookFile.open`` gave, or a path.
             precision: "f32" or "bf16", in which windows are rendered; None for the fastest that this CPU has.
+            threads: to compute with; None for as many as there are cores.
+            kept: where compiled parts are kept from run to run; None for the user's own folder.
 
         Raises:
             LookError: the file cannot be used.
@@ -36,20 +52,21 @@ class OpenVinoLook:
         if precision not in (None, *PRECISIONS):
             raise ValueError(f"expected a precision of {PRECISIONS} or None, got {precision!r}")
         file = source if isinstance(source, LookFile) else LookFile.open(source)
-        self.name, self.version, self.card = file.name, file.version, file.card
+        self.name, self.version, self.card, self.digest = file.name, file.version, file.card, file.digest
         self.stride, self.halo, self.bytes_per_cell = file.stride, file.halo, file.bytes_per_cell
         core = ov.Core()
         self.precision = precision or ("bf16" if has_bfloat16(core) else "f32")
-        before, after = halves(core, file)
-        self._seeing = _Part(core, before, origin=file.origin, precision="f32")
+        compiler = Compiler(core, file, kept or Kept(folder_of_user()))
 
-        def rendering(model: ov.Model) -> _Part:
-            return _Part(core, model, origin=file.origin, precision=self.precision)
+        def part(name: str, precision: str = self.precision) -> _Part:
+            return _Part(compiler, name, origin=file.origin, precision=precision, threads=threads)
 
-        self._rendering, found = rendering(after), parts(after, file)
-        self.depths: Depths | None = found.depths if found else None
-        self.cells_at_once = FINE_CELLS_AT_ONCE if found else CELLS_AT_ONCE
-        self._in_depths = tuple(map(rendering, found[:3])) if found else ()
+        self._seeing, self._rendering = part(SEE, "f32"), part(RENDER)
+        self.depths: Depths | None = compiler.plan.depths
+        self.cells_at_once = FINE_CELLS_AT_ONCE if self.depths else CELLS_AT_ONCE
+        self._in_depths = tuple(map(part, IN_DEPTHS)) if self.depths else ()
+        # Its shape is known already, so it may be compiled while a raw is decoded.
+        threading.Thread(target=self._seeing.get_ready, args=({**READABLE, "thumbnail": PIXELS["thumbnail"]},)).start()
 
     def scene(self, thumbnail: np.ndarray, metadata: Metadata) -> np.ndarray:
         """See b photographs: (b, 3, 368, 480) → (b, n)."""
@@ -101,12 +118,18 @@ def _check(size: tuple[int, ...], *, stride: int) -> None:
 class _Part:
     """One part of a graph: compiled anew for each shape, which runs faster than one that is open to all shapes."""
 
-    def __init__(self, core: ov.Core, model: ov.Model, *, origin: str, precision: str) -> None:
-        self.inputs = tuple(port.any_name for port in model.inputs)
-        self._core, self._model, self._origin = core, model, origin
+    def __init__(self, compiler: Compiler, name: str, *, origin: str, precision: str, threads: int | None) -> None:
+        self.inputs = compiler.plan.inputs[name]
+        self._compiler, self._name, self._origin = compiler, name, origin
         self._settings = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
-        self._requests: dict[tuple[tuple[int, ...], ...], ov.InferRequest] = {}
+        self._settings |= {"INFERENCE_NUM_THREADS": str(threads)} if threads else {}
+        self._requests: dict[Shapes, ov.InferRequest] = {}
         self._lock = threading.Lock()
+
+    def get_ready(self, shapes: Mapping[str, tuple[Any, ...]]) -> None:
+        """Compile it for inputs of these shapes; what goes wrong is said when it is run."""
+        with self._lock, contextlib.suppress(*FAILURES, LookError):
+            self._request(tuple(shapes[name] for name in self.inputs))
 
     def run(self, **inputs: np.ndarray) -> np.ndarray:
         """Run it on a batch, one photograph after another.
@@ -119,14 +142,15 @@ class _Part:
         with self._lock:
             try:
                 request = self._request(shapes)
-                photographs = (
-                    dict(enumerate(value[place : place + 1] for value in values)) for place in range(len(values[0]))
-                )
-                return np.concatenate([request.infer(each, share_inputs=True)[0] for each in photographs])
+                results = [
+                    request.infer(dict(enumerate(value[place : place + 1] for value in values)), share_inputs=True)[0]
+                    for place in range(len(values[0]))
+                ]
+                return results[0] if len(results) == 1 else np.concatenate(results)
             except FAILURES as error:
                 raise unusable(self._origin, f"OpenVINO cannot run it ({last_line(error)})") from error
 
-    def _request(self, shapes: tuple[tuple[int, ...], ...]) -> ov.InferRequest:
+    def _request(self, shapes: Shapes) -> ov.InferRequest:
         """Give the request for these shapes of inputs; the one used longest ago makes room for a new one."""
         request = self._requests.pop(shapes, None) or self._compile(shapes)
         self._requests[shapes] = request
@@ -134,7 +158,5 @@ class _Part:
             del self._requests[next(iter(self._requests))]
         return request
 
-    def _compile(self, shapes: tuple[tuple[int, ...], ...]) -> ov.InferRequest:
-        model = self._model.clone()
-        model.reshape(dict(enumerate(shapes)))
-        return self._core.compile_model(model, "CPU", self._settings).create_infer_request()
+    def _compile(self, shapes: Shapes) -> ov.InferRequest:
+        return self._compiler.compiled(self._name, shapes, self._settings).create_infer_request()

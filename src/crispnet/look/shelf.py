@@ -16,18 +16,24 @@ def shipped() -> tuple[str, ...]:
     return (PlainLook.name, *sorted(_files()))
 
 
-def load_look(name: str) -> Look:
+def load_look(name: str, *, threads: int | None = None) -> Look:
     """Take a look off the shelf.
 
     Args:
         name: of a look that ships with the package, or the path of a look file, which ends in ".onnx".
+        threads: to run it with; None for as many as there are cores.
 
     Raises:
         LookError: there is none of that name, or its file cannot be used.
     """
     if name == PlainLook.name:
         return PlainLook()
-    return _running(file_of(name))
+    return running(LookFile.open(file_of(name)), threads=threads)
+
+
+def fingerprint(look: Look) -> str:
+    """Tell a look from all others: the digest of its file, or the name and the version of one that has none."""
+    return str(getattr(look, "digest", f"{look.name} {look.version}"))
 
 
 def read_card(name: str) -> dict[str, str]:
@@ -61,8 +67,12 @@ def file_of(name: str) -> Path:
     return files[name]
 
 
-def _running(path: Path) -> Look:
-    file = LookFile.open(path)
+def running(file: LookFile, *, threads: int | None = None) -> Look:
+    """Take a look file as a look.
+
+    Raises:
+        LookError: what runs it is not installed, or cannot use it.
+    """
     try:
         from crispnet.look.openvino import OpenVinoLook
     except ModuleNotFoundError as error:
@@ -70,4 +80,4 @@ def _running(path: Path) -> Look:
             f"The look {file.name} cannot be run: {error.name} is not installed. OpenVINO was needed. Run: pip install "
             "openvino, or develop with the plain look."
         ) from error
-    return OpenVinoLook(file)
+    return OpenVinoLook(file, threads=threads)

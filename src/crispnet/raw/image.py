@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -118,6 +119,11 @@ class RawImage:
             object.__setattr__(self, name, value)
         self._check_values()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the fields; what reads them checks them again."""
+        fields = {name: dict(value) if isinstance(value, Mapping) else value for name, value in vars(self).items()}
+        return rebuilt, (fields,)
+
     @property
     def rows(self) -> int:
         """Height of the mosaic in photosites."""
@@ -168,3 +174,8 @@ class RawImage:
             deltas = getattr(self, name)
             if deltas is not None and deltas.shape != (length,):
                 raise ValueError(f"expected {length} {name}, got {deltas.shape}")
+
+
+def rebuilt(fields: dict[str, Any]) -> RawImage:
+    """Make a raw image of its fields, which is what pickles of it do."""
+    return RawImage(**fields)

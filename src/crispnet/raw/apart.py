@@ -1,0 +1,231 @@
+"""Decodes raw files in a process apart, so that a damaged or hostile one costs a photograph and not the program.
+
+The process is a fresh Python (LibRaw's OpenMP deadlocks in forked ones) that reads paths from its input and answers
+with raw images. It may take so much memory and so long, may write no file, and is ended and replaced when it crashes,
+hangs or takes too much. What it answers is not trusted either: nothing but the parts of a ``RawImage`` is unpickled.
+
+    with Decoder(Limits()) as decoder:
+        raw = decoder.open(path)
+"""
+
+import contextlib
+import importlib
+import io
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from queue import SimpleQueue
+from types import TracebackType
+from typing import Any, Self
+
+from crispnet.errors import RawError, UnreadableRaw, UnsupportedRaw
+from crispnet.raw.confined import FAILED, receive, send
+from crispnet.raw.image import RawImage
+from crispnet.raw.opcodes import KNOWN
+from crispnet.raw.refusals import COPY_AGAIN
+
+TRUSTED = {  # what an answer may be made of
+    "numpy": {"dtype", "ndarray"},
+    "numpy._core.multiarray": {"_reconstruct", "scalar"},
+    "numpy._core.numeric": {"_frombuffer"},
+    "pathlib": {"Path", "PosixPath", "WindowsPath"},
+    "crispnet.raw.image": {"Box", "rebuilt"},
+    "crispnet.raw.calibration": {"Calibration"},
+    "crispnet.raw.opcodes": {kind.__name__ for kind in KNOWN.values()},
+}
+START = 60.0  # seconds that a new process may take to be there
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What decoding one file may take.
+
+    Attributes:
+        memory: bytes of address space beyond those of the idle process.
+        seconds: by the clock.
+    """
+
+    memory: int = 2 << 30
+    seconds: float = 120.0
+
+
+class Decoder:
+    """One process that decodes; it starts at once, in the background. Calls from several threads take turns."""
+
+    def __init__(self, limits: Limits) -> None:
+        """Start the process."""
+        self._limits = limits
+        self._turn = threading.Lock()
+        self._closed = self._late = self._greeted = False
+        self._process = self._start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def process(self) -> int:
+        """Give the number of the process."""
+        return self._process.pid
+
+    def close(self) -> None:
+        """End the process, whatever it is doing; a call that waits for it fails."""
+        self._closed = True
+        self._end()
+
+    def open(self, path: Path) -> RawImage:
+        """Read a raw file, as ``raw.reader.open_raw`` does.
+
+        Raises:
+            UnreadableRaw: as there; or decoding it crashed, or took too long.
+            UnsupportedRaw: as there.
+        """
+        with self._turn:
+            if self._process.poll() is not None and not self._closed:
+                self._restart()
+            try:
+                with self._watched(START):
+                    self._greet()
+                with self._watched(self._limits.seconds):
+                    return self._ask(path)
+            except RawError:
+                raise
+            except Exception as error:  # of whatever kind: it broke off, or answered what makes no raw image
+                refusal = self._refusal(path)
+                self._end()
+                raise refusal from error
+
+    def _greet(self) -> None:
+        """Wait until a new process is there: it is busy importing, which is no file's fault."""
+        if not self._greeted:
+            assert self._process.stdout is not None
+            receive(self._process.stdout)
+            self._greeted = True
+
+    @contextlib.contextmanager
+    def _watched(self, seconds: float) -> Iterator[None]:
+        """End the process if the block takes too long."""
+        self._late = False
+        watch = threading.Timer(seconds, self._expire)
+        watch.start()
+        try:
+            yield
+        finally:
+            watch.cancel()
+
+    def _ask(self, path: Path) -> RawImage:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        send(self._process.stdin, [os.fsencode(path)])
+        kind, *parts = receive(self._process.stdout)
+        if kind == FAILED:
+            name, words = (str(part, "utf-8", "surrogateescape") for part in parts)
+            raise (UnsupportedRaw if name == UnsupportedRaw.__name__ else UnreadableRaw)(words)
+        raw = _Careful(io.BytesIO(parts[0]), buffers=parts[1:]).load()
+        if not isinstance(raw, RawImage):
+            raise pickle.UnpicklingError(f"expected a RawImage, got {type(raw).__name__}")
+        return replace(raw, path=path)  # whatever it says: files of that name are read later on
+
+    def _expire(self) -> None:
+        self._late = True
+        self._process.kill()
+
+    def _refusal(self, path: Path) -> UnreadableRaw:
+        if self._late:
+            return UnreadableRaw(
+                f"{path} took longer than {self._limits.seconds:g} s to decode, and was given up. A whole raw file was "
+                f"needed. {COPY_AGAIN}"
+            )
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(1.0)
+        code = self._process.returncode
+        how = f"was ended by {signal.Signals(-code).name}" if code and code < 0 else "answered what is no raw image"
+        return UnreadableRaw(
+            f"{path} cannot be decoded: the process that tried {how}, as damaged files and those that need more memory "
+            f"than there is make it. A whole raw file was needed. {COPY_AGAIN}"
+        )
+
+    def _restart(self) -> None:
+        self._end()
+        self._process = self._start()
+        if self._closed:  # meanwhile
+            self._end()
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        self._greeted = False
+        # As safe as this process's own path, and no folder more: a raw's folder may hold a numpy.py.
+        paths = os.pathsep.join(os.path.abspath(path) for path in sys.path if path)
+        limits = (str(self._limits.memory), str(self._limits.seconds))
+        command = [sys.executable, "-P", "-m", "crispnet.raw.confined", *limits]
+        return subprocess.Popen(  # noqa: S603
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+            start_new_session=True,  # what the user interrupts is this program; it ends the other
+        )
+
+    def _end(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):  # what it was not told any more does not matter
+                    pipe.close()
+
+
+class Decoders:
+    """Several such processes; each call takes one that is free, and waits where none is."""
+
+    def __init__(self, count: int, limits: Limits) -> None:
+        """Start the processes."""
+        self._all = [Decoder(limits) for _ in range(count)]
+        self._free: SimpleQueue[Decoder] = SimpleQueue()
+        for decoder in self._all:
+            self._free.put(decoder)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End them all, whatever they are doing."""
+        for decoder in self._all:
+            decoder.close()
+
+    def open(self, path: Path) -> RawImage:
+        """Read a raw file, as ``Decoder.open`` does."""
+        decoder = self._free.get()
+        try:
+            return decoder.open(path)
+        finally:
+            self._free.put(decoder)
+
+
+class _Careful(pickle.Unpickler):
+    """Unpickles raw images, and refuses all else that a pickle could call."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Give what an answer names.
+
+        Raises:
+            pickle.UnpicklingError: it is nothing that a raw image is made of.
+        """
+        if name in TRUSTED.get(module, ()):
+            return getattr(importlib.import_module(module), name)
+        raise pickle.UnpicklingError(f"expected parts of a raw image, got {module}.{name}")
