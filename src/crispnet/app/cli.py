@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from crispnet.app import colours, laboratory, material
+from crispnet.app import colours, laboratory, material, serving
 from crispnet.app.refusing import SOME_FAILED, complain, refusals
 from crispnet.errors import CrispnetError
 from crispnet.look import DEFAULT
@@ -163,6 +163,7 @@ def develop(
 def inspect(raws: Raws, json: Json = False) -> None:
     """Say every value that a raw file holds, and where each came from."""
     from crispnet.app import batch, inspecting
+    from crispnet.raw.facts import facts
     from crispnet.raw.reader import open_raw
 
     failed = False
@@ -178,7 +179,7 @@ def inspect(raws: Raws, json: Json = False) -> None:
                 typer.echo(json_format.dumps({"raw": str(path), "error": str(error)}))
             continue
         if json:
-            typer.echo(json_format.dumps({"raw": str(path), "values": inspecting.facts(raw), "notes": raw.notes}))
+            typer.echo(json_format.dumps({"raw": str(path), "values": facts(raw), "notes": raw.notes}))
         else:
             inspecting.show(raw)
     if failed:
@@ -225,6 +226,6 @@ def looks(
             typer.echo(f"{card['name']:<12}{card['summary']}")
 
 
-for _command in (*colours.COMMANDS, *laboratory.COMMANDS):
+for _command in (serving.serve, *colours.COMMANDS, *laboratory.COMMANDS):
     app.command()(_command)
 app.add_typer(material.data, name="data")

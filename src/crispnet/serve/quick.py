@@ -22,7 +22,7 @@ from crispnet.raw.reader import open_raw
 from crispnet.serve.wish import Wish
 
 Size = Literal["draft", "quick"]
-CANVAS: dict[Size, tuple[int, int]] = {"quick": (384, 512), "draft": (240, 320)}  # rows, columns of packed pixels
+CANVAS: dict[Size, tuple[int, int]] = {"quick": (384, 512), "draft": (192, 256)}  # rows, columns of packed pixels
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +51,9 @@ class Photograph:
     @property
     def nbytes(self) -> int:
         """Memory that it takes."""
-        return self.raw.mosaic.nbytes + sum(proof.packed.nbytes + proof.thumbnail.nbytes for proof in self.proofs.values())
+        return self.raw.mosaic.nbytes + sum(
+            proof.packed.nbytes + proof.thumbnail.nbytes for proof in self.proofs.values()
+        )
 
     def develop(self, look: Look, wish: Wish, *, size: Size) -> np.ndarray:
         """Develop it small: (h, w, 3) float32 sRGB, not clipped, in sensor orientation.
@@ -62,7 +64,9 @@ class Photograph:
         metadata = Metadata.of(raw, white_balance=wish.multipliers(raw), exposure=wish.exposure)
         canvas = with_halo(proof.packed, Box(0, 0, *CANVAS[size]), halo=0)
         pixels = render(canvas, look, look.scene(proof.thumbnail[None], metadata), proof.region)
-        scale = [small / whole for small, whole in zip(pixels.shape[:2], (raw.crop.height, raw.crop.width), strict=True)]
+        scale = [
+            small / whole for small, whole in zip(pixels.shape[:2], (raw.crop.height, raw.crop.width), strict=True)
+        ]
         frame = (round(raw.rows * scale[0]), round(raw.columns * scale[1]))
         return straighten(
             pixels, raw.opcodes, frame=frame, offset=(round(raw.crop.top * scale[0]), round(raw.crop.left * scale[1]))
