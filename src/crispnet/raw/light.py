@@ -1,20 +1,21 @@
-"""A light as photographers set it: a temperature along the locus of black bodies and daylight, a tint across it.
+"""A light as photographers set it: a temperature, and a tint that leaves the temperature as it is.
 
-Tint has the unit of other raw developers: 1/3000 of a distance in CIE 1960 uv. Above 0 the light is greener than the
-locus, so the picture, which makes it neutral, turns towards magenta.
+Tint goes along lines of one correlated colour temperature, from where the house's locus of lights (``colour``) crosses
+them, and has the unit of other raw developers: 1/3000 of a distance in CIE 1960 uv. Above 0 the light is greener than
+the locus, so the picture, which makes it neutral, turns towards magenta.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from crispnet.colour import KELVIN_RANGE, kelvin_to_xy, xy_to_kelvin
+from crispnet.colour import kelvin_to_xy, xy_to_kelvin
 from crispnet.raw.calibration import SRGB_CAMERA, Calibration, light_of, neutral_of
 
 TINT_RANGE = (-100.0, 100.0)
 TINTS = 3000.0  # in a distance of 1
-STEP = 0.5  # mired, to tell the direction of the locus by
-ROUNDS = 20
+STEP = 1e-5  # of uv, to tell where temperature changes
+TOLD_APART = (1700.0, 24000.0)  # kelvin; beyond, all lights are said to have the last one
 
 
 class Light(NamedTuple):
@@ -39,34 +40,30 @@ def light_xy(light: Light) -> np.ndarray:
     """Find the chromaticity (2,) of a light.
 
     >>> light_xy(Light(6504, 0)).round(4), light_xy(Light(6504, 30)).round(4)
-    (array([0.3127, 0.3291]), array([0.3101, 0.3467]))
+    (array([0.3127, 0.3291]), array([0.3102, 0.3469]))
     """
-    place, _, across = _locus(1e6 / light.kelvin)
+    place, across = _locus(light.kelvin)
     return _xy(place + across * light.tint / TINTS)
 
 
 def light_at(xy: np.ndarray) -> Light:
     """Find the light of a chromaticity (2,): the inverse of ``light_xy``.
 
-    >>> [round(value, 2) for value in light_at(light_xy(Light(4300, -20)))]
-    [4300.0, -20.0]
+    >>> [round(value, 1) for value in light_at(light_xy(Light(6504, -20)))]
+    [6502.0, -20.0]
     """
-    coolest, warmest = (1e6 / kelvin for kelvin in reversed(KELVIN_RANGE))
-    wanted, mired, tint = _uv(np.asarray(xy)), 1e6 / float(xy_to_kelvin(xy)), 0.0
-    for _ in range(ROUNDS):
-        place, along, across = _locus(mired)
-        tint = float((wanted - place) @ across) * TINTS
-        mired = float(np.clip(mired + (wanted - place) @ along / (along @ along), coolest, warmest))
-    return Light(1e6 / mired, float(np.clip(tint, *TINT_RANGE)))
+    kelvin = float(xy_to_kelvin(xy))
+    place, across = _locus(kelvin)
+    return Light(kelvin, float(np.clip((_uv(xy) - place) @ across * TINTS, *TINT_RANGE)))
 
 
-def _locus(mired: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Give a place on the locus in uv, how it moves there per mired, and the direction across it, towards green."""
-    coolest, warmest = (1e6 / kelvin for kelvin in reversed(KELVIN_RANGE))
-    ends = np.clip([mired - STEP, mired + STEP], coolest, warmest)
-    before, after = (_uv(kelvin_to_xy(1e6 / end)) for end in ends)
-    along = (after - before) / (ends[1] - ends[0])
-    return _uv(kelvin_to_xy(1e6 / mired)), along, np.array([-along[1], along[0]]) / np.hypot(*along)
+def _locus(kelvin: float) -> tuple[np.ndarray, np.ndarray]:
+    """Give a place on the locus in uv, and the direction, towards green, in which the temperature stays the same."""
+    near = _uv(kelvin_to_xy(np.clip(kelvin, *TOLD_APART)))
+    mired = [[1e6 / float(xy_to_kelvin(_xy(near + STEP * sign * axis))) for sign in (-1, 1)] for axis in np.eye(2)]
+    warmer = np.array([after - before for before, after in mired])
+    across = np.array([-warmer[1], warmer[0]]) / np.hypot(*warmer)
+    return _uv(kelvin_to_xy(kelvin)), across if across[1] > 0 else -across
 
 
 def _uv(xy: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from crispnet.serve.wish import Wish
 from crispnet.serve.worker import Worker
 
 FULL_SECONDS = 600.0  # that a photograph may take at full size
-BACKGROUND = 10  # niceness of full renderings: sliders go before them
+BACKGROUND = 5  # niceness of full renderings: sliders go before them
 
 
 @dataclass(frozen=True)

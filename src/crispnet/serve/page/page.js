@@ -151,7 +151,12 @@ function remove(photograph) {
 function choose(photograph) {
   chosen = photograph;
   view.fitted = true;
+  setPicking(false);
+  for (const image of Object.values(images)) image.removeAttribute("src");
   drawStrip();
+  drawSides();
+  drawFacts();
+  drawDifferences();
   drawControls();
   show();
 }
@@ -215,6 +220,7 @@ async function show({ draft = false } = {}) {
     if (!photograph.facts) photograph.facts = await asJson(`photographs/${photograph.id}`);
     if (!current()) return;
     drawFacts();
+    drawControls();
     drawStage();
     drawHistogram(await asJson(`photographs/${photograph.id}/histogram?${query({ ...photograph.wish, size: "quick" })}`));
     await findCamera(photograph);
@@ -417,7 +423,7 @@ function fit(whole) {
 function drawDivision(seen) {
   const divider = $("divider"), edge = $("edge"), left = $("side-left"), right = $("side-right");
   divider.hidden = !seen;
-  edge.hidden = !seen || mode !== "diagonal";
+  edge.toggleAttribute("hidden", !seen || mode !== "diagonal");
   right.style.clipPath = left.style.clipPath = "";
   if (!seen) return;
   const width = stage.clientWidth, height = stage.clientHeight, middle = division * width;
@@ -428,8 +434,7 @@ function drawDivision(seen) {
   const slant = mode === "diagonal" ? slope() * height / 2 : 0; // the rising diagonal of the picture
   left.style.clipPath = `polygon(0 0, ${middle + slant}px 0, ${middle - slant}px 100%, 0 100%)`;
   right.style.clipPath = `polygon(${middle + slant}px 0, 100% 0, 100% 100%, ${middle - slant}px 100%)`;
-  edge.style.background = `linear-gradient(${Math.atan2(height, 2 * slant) * 180 / Math.PI + 180}deg, transparent 0 0)`;
-  drawEdge(edge, middle, slant, width, height);
+  drawEdge(edge, middle, slant, height);
 }
 
 /** How far the diagonal of the picture goes across for each pixel that it goes up. */
@@ -438,9 +443,10 @@ function slope() {
   return whole.width / whole.height;
 }
 
-function drawEdge(edge, middle, slant, width, height) {
-  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}"><path d="M${middle + slant} 0L${middle - slant} ${height}" stroke="#0007" stroke-width="4"/><path d="M${middle + slant} 0L${middle - slant} ${height}" stroke="#fff" stroke-width="2"/></svg>`;
-  edge.style.background = mode === "diagonal" ? `url('data:image/svg+xml,${encodeURIComponent(svg)}')` : "";
+function drawEdge(edge, middle, slant, height) {
+  for (const line of edge.children) {
+    for (const [name, value] of Object.entries({ x1: middle + slant, y1: 0, x2: middle - slant, y2: height })) line.setAttribute(name, value);
+  }
 }
 
 function drawMap(whole, seen) {
@@ -564,21 +570,21 @@ function cancelAll() {
 function drawHistogram(counts) {
   const canvas = $("histogram"), context = canvas.getContext("2d"), { width, height } = canvas;
   context.clearRect(0, 0, width, height);
-  context.globalCompositeOperation = "lighter";
   const highest = Math.max(...["red", "green", "blue"].flatMap((name) => counts[name].slice(1, -1)), 1);
-  for (const [name, colour] of [["red", "#d8403a"], ["green", "#3aa84a"], ["blue", "#3f6fe0"]]) {
-    context.fillStyle = colour;
-    context.beginPath();
-    context.moveTo(0, height);
-    counts[name].forEach((count, place) => {
-      const top = height - 4 - Math.min(1, Math.sqrt(count / highest)) * (height - 10);
-      context.lineTo(place / counts[name].length * width, top);
-      context.lineTo((place + 1) / counts[name].length * width, top);
-    });
-    context.lineTo(width, height);
-    context.fill();
+  const tops = (name) => counts[name].map((count) => height - 3 - Math.min(1, Math.sqrt(count / highest)) * (height - 12));
+  for (const [name, fill, line] of [["red", "#c8403c", "#ff8f88"], ["green", "#3f9a4c", "#8fdc98"], ["blue", "#3f68c8", "#9dbcff"]]) {
+    const path = new Path2D(), high = tops(name);
+    high.forEach((top, place) => path.lineTo((place + 0.5) / high.length * width, top));
+    context.strokeStyle = line;
+    context.lineWidth = 2;
+    context.stroke(path);
+    path.lineTo(width, height);
+    path.lineTo(0, height);
+    context.globalAlpha = 0.35;
+    context.fillStyle = fill;
+    context.fill(path);
+    context.globalAlpha = 1;
   }
-  context.globalCompositeOperation = "source-over";
   const [black, white] = [counts.black, counts.white].map((shares) => Math.max(...shares));
   context.fillStyle = "#ff6b5e";
   if (black > 0.001) triangle(context, 0, 1);
@@ -647,8 +653,11 @@ function drawFacts() {
     head.scope = "row";
     head.textContent = name;
     row.append(head);
-    row.insertCell().textContent = value;
-    row.insertCell().textContent = source;
+    const cell = row.insertCell(), from = document.createElement("span");
+    cell.textContent = value;
+    from.textContent = source;
+    from.className = "dim";
+    cell.append(from);
   }
 }
 
