@@ -1,34 +1,27 @@
-"""What a worker does with photographs: one verb for each request of ``worker``.
+"""What a worker does with photographs at a small size: one verb for each request of ``worker``.
 
-A request names the photograph by ``id``, ``version`` and ``path``, and says in ``names`` what paths are called in words.
+A request names the photograph by ``id``, ``version`` and ``path``, and says in ``names`` what users call paths.
 """
 
 import io
-import time
-from collections.abc import Callable, Mapping
-from functools import partial
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 from PIL import Image
 
-from crispnet.darkroom.exiftool import ExifTool, installed
-from crispnet.darkroom.formats import DEPTHS
 from crispnet.darkroom.matching import match
 from crispnet.darkroom.output import srgb_profile
-from crispnet.darkroom.photo import develop
 from crispnet.errors import CrispnetError
 from crispnet.look import DEFAULT
 from crispnet.raw.facts import facts, in_words
 from crispnet.raw.light import light_for
 from crispnet.raw.orientation import upright
-from crispnet.raw.reader import open_raw
 from crispnet.raw.white_balance import from_neutral
 from crispnet.serve import compare, quick
 from crispnet.serve.compare import Camera
 from crispnet.serve.kept import Kept
 from crispnet.serve.looks import Looks
+from crispnet.serve.naming import spoken
 from crispnet.serve.quick import Photograph
 from crispnet.serve.wish import Wish
 from crispnet.serve.worker import Facts, Handle
@@ -36,7 +29,6 @@ from crispnet.serve.worker import Facts, Handle
 MOST_KEPT = 400 << 20  # bytes of decoded photographs
 MOST_RENDERINGS = 8
 QUALITY = 92  # of pictures to look at
-VIEW = "view"  # a picture to look at, not to keep: no shooting data, so no position either
 
 
 def small(looks: Mapping[str, str], *, warm: bool = True) -> Handle:
@@ -45,29 +37,6 @@ def small(looks: Mapping[str, str], *, warm: bool = True) -> Handle:
     if warm:
         quick.warm_up(bench.looks.named(DEFAULT))
     return bench.handle
-
-
-def full(looks: Mapping[str, str]) -> Handle:
-    """Make what develops photographs at their full size."""
-    exiftool = installed().__enter__()  # until this process ends
-    return partial(_spoken, partial(_develop, looks=Looks(looks), exiftool=exiftool))
-
-
-def _spoken(work: Callable[[Facts], tuple[Facts, bytes]], request: Facts) -> tuple[Facts, bytes]:
-    """Do the work; in what it says, paths are called by the names that the user knows."""
-    names: dict[str, str] = request.get("names", {})
-    try:
-        done, blob = work(request)
-    except CrispnetError as error:
-        raise type(error)(_named(str(error), names)) from error
-    return {key: _named(value, names) for key, value in done.items()}, blob
-
-
-def _named(value: Any, names: Mapping[str, str]) -> Any:
-    if isinstance(value, str):
-        for path, name in names.items():
-            value = value.replace(path, name)
-    return [_named(each, names) for each in value] if isinstance(value, list) else value
 
 
 class _Small:
@@ -90,7 +59,7 @@ class _Small:
 
     def handle(self, request: Facts) -> tuple[Facts, bytes]:
         """Answer a request."""
-        return _spoken(self._verbs[request["do"]], request)
+        return spoken(self._verbs[request["do"]], request)
 
     def _facts(self, request: Facts) -> tuple[Facts, bytes]:
         raw = self._photograph(request).raw
@@ -179,31 +148,6 @@ class _Small:
             return Camera.of(photograph.raw, upright(pixels, photograph.raw.orientation))
 
         return self._cameras.get((request["id"], request["version"]), find)
-
-
-def _develop(request: Facts, *, looks: Looks, exiftool: ExifTool | None) -> tuple[Facts, bytes]:
-    """Develop a photograph at its full size, as ``crispnet develop`` does, into ``target``."""
-    started = time.perf_counter()
-    wish, kind = Wish.of(request["wish"]).plainly(), request["kind"]
-    wish.check()
-    raw = open_raw(request["path"])
-    photo = develop(
-        raw,
-        looks.wished(wish),
-        white_balance=wish.multipliers(raw),
-        exposure=wish.exposure,
-        match_preview=wish.match,
-        depth=DEPTHS.get(kind, (8,))[0],
-        max_memory=request["max_memory"],
-    )
-    target = Path(request["target"])
-    if kind == VIEW:
-        target.write_bytes(as_jpeg(upright(photo.pixels, raw.orientation)))
-    else:
-        photo.save(target, format=kind, overwrite=True, exiftool=exiftool)
-    height, width = raw.upright_size
-    told = {"width": width, "height": height, "look": photo.look, "notes": list(photo.notes)}
-    return told | {"mixes": looks.mixes(wish), "seconds": round(time.perf_counter() - started, 3)}, b""
 
 
 def as_jpeg(codes: np.ndarray) -> bytes:

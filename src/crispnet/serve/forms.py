@@ -6,10 +6,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from crispnet.look import DEFAULT
 from crispnet.raw.light import TINT_RANGE
-from crispnet.serve.line import Job, State
+from crispnet.serve.line import Job, Kind, Ordered, State
 from crispnet.serve.wish import AS_SHOT, Wish
 
-Kind = Literal["view", "jpeg", "png", "tiff", "avif"]
 Name = Annotated[str, StringConstraints(max_length=120)]
 
 
@@ -29,14 +28,16 @@ class Controls(Form):
     """What a photograph is to look like."""
 
     look: Name = DEFAULT
-    other: Name = Field("", description="A look to begin from, of which `look` takes the place by `strength`.")
-    strength: float = Field(1.0, ge=0, le=1)
-    white_balance: Annotated[str, StringConstraints(max_length=80)] = Field(
-        AS_SHOT, description="as-shot, a temperature in kelvin, or multipliers R,G,B."
-    )
-    tint: float = Field(0.0, ge=TINT_RANGE[0], le=TINT_RANGE[1], description="1/3000 of CIE 1960 uv; above 0, magenta.")
-    exposure: float = Field(0.0, ge=-5, le=5, description="EV.")
-    match: bool = Field(False, description="Take the colours of the camera's own picture.")
+    other: Annotated[Name, Field(description="A look to begin from, of which `look` takes the place.")] = ""
+    strength: Annotated[float, Field(ge=0, le=1, description="How far it takes its place.")] = 1.0
+    white_balance: Annotated[
+        str, Field(max_length=80, description="as-shot, a temperature in kelvin, or multipliers R,G,B.")
+    ] = AS_SHOT
+    tint: Annotated[
+        float, Field(ge=TINT_RANGE[0], le=TINT_RANGE[1], description="1/3000 of CIE 1960 uv; above 0, magenta.")
+    ] = 0.0
+    exposure: Annotated[float, Field(ge=-5, le=5, description="EV.")] = 0.0
+    match: Annotated[bool, Field(description="Take the colours of the camera's own picture.")] = False
 
     def wish(self) -> Wish:
         """Take it as a wish."""
@@ -53,8 +54,22 @@ class Order(Form):
     """A photograph to develop at its full size."""
 
     photograph: Name
-    kind: Kind = Field("jpeg", description="A format to keep, or `view`: a JPEG without shooting data, to look at.")
+    kind: Annotated[
+        Ordered,
+        Field(
+            description="A format to keep; `view`, a JPEG without shooting data to look at; or `report`, a page about it "
+            "beside the camera's own picture."
+        ),
+    ] = "jpeg"
     controls: Controls = Controls()
+
+
+class Pair(Form):
+    """Two pictures to compare, which were brought like photographs."""
+
+    result: Name
+    reference: Name
+    align: Annotated[bool, Field(description="Lay them over each other first; else pairs that lie apart fail.")] = True
 
 
 class Brought(BaseModel):
@@ -165,7 +180,7 @@ class Offer(BaseModel):
 
 
 class JobTold(BaseModel):
-    """A photograph that is developed at its full size."""
+    """What was ordered, and what became of it."""
 
     id: str
     photograph: str
@@ -176,9 +191,10 @@ class JobTold(BaseModel):
     seconds: float
     look: str
     notes: list[str]
-    mixes: Literal["", "scenes", "pictures"] = Field(
-        "", description="What strength mixes: scenes, where two looks share a renderer, else pictures."
-    )
+    mixes: Annotated[
+        Literal["", "scenes", "pictures"],
+        Field(description="What strength mixes: scenes, where two looks share a renderer, else pictures."),
+    ] = ""
 
     @classmethod
     def of(cls, job: Job) -> "JobTold":

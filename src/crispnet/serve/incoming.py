@@ -84,6 +84,6 @@ class Gate:
 
     def _too_large(self, size: int) -> TooLarge:
         return TooLarge(
-            f"The file has {size / 1e6:.0f} MB or more. At most {self._most_bytes / 1e6:.0f} MB were needed. Develop it "
-            "with `crispnet develop`, or start `crispnet serve` with a larger --max-upload."
+            f"The file has {size / 1e6:.0f} MB or more. At most {self._most_bytes / 1e6:.0f} MB were needed. Try "
+            "`crispnet develop`, or start `crispnet serve` with a larger --max-upload."
         )

@@ -1,4 +1,4 @@
-"""Photographs that wait to be developed at full size, one after another: a bounded line that can be left."""
+"""What waits to be done at full size, one after another: a bounded line that can be left."""
 
 import secrets
 import threading
@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Literal
 
 from crispnet.serve.desk import Item, Missing
-from crispnet.serve.wish import Wish
 from crispnet.serve.worker import Busy, Facts, Refused, Worker, WorkerLost
 
+Ordered = Literal["view", "jpeg", "png", "tiff", "avif", "report"]  # of a photograph
+Kind = Literal[Ordered, "score"]
 State = Literal["waiting", "developing", "done", "failed", "cancelled"]
 OVER: tuple[State, ...] = ("done", "failed", "cancelled")
 MOST_JOBS = 128  # that wait at a time
@@ -21,14 +22,14 @@ MOST_MADE = 6  # pictures that are kept of one photograph
 
 @dataclass(eq=False)
 class Job:
-    """A photograph to develop.
+    """A photograph to develop, or a page to make about it.
 
     Attributes:
         id: random.
         item: the photograph.
-        wish: what it is to look like.
-        kind: of picture: a format, or ``bench.VIEW``.
-        target: where the picture goes.
+        kind: of what is made: a format to keep, a picture to look at, a page.
+        request: to the worker.
+        target: where it goes.
         name: under which it is offered.
         state: what became of it.
         error: why it failed.
@@ -38,8 +39,8 @@ class Job:
 
     id: str
     item: Item
-    wish: Wish
-    kind: str
+    kind: Kind
+    request: Facts
     target: Path
     name: str
     state: State = "waiting"
@@ -87,22 +88,28 @@ class Line:
                 raise Missing(key)
             return self._jobs[key]
 
-    def add(self, item: Item, wish: Wish, *, kind: str, ending: str) -> Job:
-        """Let a photograph wait for being developed.
+    def add(self, item: Item, request: Facts, *, kind: Kind, ending: str) -> Job:
+        """Let something wait for being done.
+
+        Args:
+            item: the photograph that it is about.
+            request: to the worker, which is also told where to write.
+            kind: of what is made.
+            ending: of its name, with the dot.
 
         Raises:
-            Busy: too many wait.
+            Busy: too much waits.
         """
         key = secrets.token_urlsafe(16)
-        name = f"{Path(item.name).stem}{ending}"
+        target, name = item.raw.parent / f"{key}{ending}", f"{Path(item.name).stem}{ending}"
+        to_worker = request | {"target": str(target), "max_memory": self._max_memory}
         with self._changed:
             if sum(job.state == "waiting" for job in self._jobs.values()) >= MOST_JOBS:
-                raise Busy(f"{MOST_JOBS} photographs wait already. A shorter line was needed. Wait, or cancel some.")
-            job = Job(key, item, wish, kind, item.raw.parent / f"{key}{ending}", name)
-            self._jobs[key] = job
+                raise Busy(f"{MOST_JOBS} orders wait already. A shorter line was needed. Wait, or cancel some.")
+            self._jobs[key] = Job(key, item, kind, to_worker, target, name)
             self._forget()
             self._changed.notify()
-        return job
+            return self._jobs[key]
 
     def cancel(self, key: str) -> Job:
         """Take a job out of the line, or stop it; what is done stays done.
@@ -158,15 +165,9 @@ class Line:
         return next((job for job in self._jobs.values() if job.state == "waiting"), None)
 
     def _do(self, job: Job) -> None:
-        request = job.item.request("develop") | {
-            "wish": job.wish.told(),
-            "kind": job.kind,
-            "target": str(job.target),
-            "max_memory": self._max_memory,
-        }
         state: State = "done"
         try:
-            job.facts, _ = self._worker.ask(request, limit=self._limit)
+            job.facts, _ = self._worker.ask(job.request, limit=self._limit)
         except (Refused, WorkerLost) as error:
             state, job.error = "failed", f"{job.item.name}: {error}" if isinstance(error, WorkerLost) else str(error)
         with self._changed:

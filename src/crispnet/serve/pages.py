@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends
 from fastapi import Path as InPath
 from fastapi.responses import FileResponse, HTMLResponse, Response
 
-from crispnet.evaluate.page import POLICY, page, table
+from crispnet.evaluate.page import POLICY, heading, page, paragraph
 from crispnet.look.shelf import read_card
 from crispnet.serve.looks import check_name
 from crispnet.serve.routes import shop_of
@@ -38,5 +38,7 @@ def card(shop: Annotated[Shop, Depends(shop_of)], name: Annotated[str, InPath(ma
     """Show the card of a look."""
     check_name(shop.looks, name)
     told = read_card(shop.looks[name])
-    text = page(f"The look {told.pop('name')}", [table(["", ""], told.items())])
+    name, parts = told.pop("name"), [paragraph(told.pop("summary"))]
+    parts += [part for title, words in told.items() for part in (heading(title), paragraph(words))]
+    text = page(f"The look {name}", parts)
     return HTMLResponse(text, headers={"Content-Security-Policy": POLICY})

@@ -16,6 +16,7 @@ from crispnet.colour import JND
 from crispnet.darkroom.formats import DEPTHS, usual_ending
 from crispnet.errors import CrispnetError
 from crispnet.evaluate.drawing import LARGEST, colour_map
+from crispnet.evaluate.page import POLICY
 from crispnet.look import DEFAULT
 from crispnet.look.shelf import read_card
 from crispnet.serve import forms
@@ -33,7 +34,16 @@ BODY = {
         "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
     }
 }
-MEDIA = {"view": "image/jpeg", "jpeg": "image/jpeg", "png": "image/png", "tiff": "image/tiff", "avif": "image/avif"}
+PAGE = "text/html"
+MEDIA = {
+    "view": "image/jpeg",
+    "jpeg": "image/jpeg",
+    "png": "image/png",
+    "tiff": "image/tiff",
+    "avif": "image/avif",
+    "report": PAGE,
+    "score": PAGE,
+}
 REASONS = {
     404: "There is nothing of this id.",
     408: "The file stopped coming.",
@@ -197,8 +207,18 @@ def order(shop: InShop, order: forms.Order) -> forms.JobTold:
     item, wish = shop.desk.take(order.photograph), order.controls.wish()
     wish.check()
     shop.check(wish)
-    ending = usual_ending("jpeg" if order.kind == "view" else order.kind)
-    return forms.JobTold.of(shop.line.add(item, wish, kind=order.kind, ending=ending))
+    request = item.request("develop") | {"wish": wish.told(), "kind": order.kind}
+    ending = {"view": ".jpg", "report": ".html"}.get(order.kind) or usual_ending(order.kind)
+    return forms.JobTold.of(shop.line.add(item, request, kind=order.kind, ending=ending))
+
+
+@api.post("/scores", status_code=202, responses=_refusing(404, 429))
+def score(shop: InShop, pair: forms.Pair) -> forms.JobTold:
+    """Order a page that says how far two pictures are apart."""
+    result, reference = shop.desk.take(pair.result), shop.desk.take(pair.reference)
+    request = result.request("score") | {"reference": str(reference.raw), "align": pair.align}
+    request["names"] |= {str(reference.raw): reference.name}
+    return forms.JobTold.of(shop.line.add(result, request, kind="score", ending=".html"))
 
 
 @api.get("/jobs/{job}", responses=_refusing(404))
@@ -240,8 +260,10 @@ def _rendered(shop: Shop, photograph: str, verb: str, controls: forms.Controls, 
 def _file(job: Job) -> Response:
     if not job.target.is_file():
         raise Missing(job.id)
-    name = None if job.kind == "view" else job.name
-    return FileResponse(job.target, media_type=MEDIA[job.kind], filename=name)
+    media = MEDIA[job.kind]
+    if media == PAGE:
+        return FileResponse(job.target, media_type=media, headers={"Content-Security-Policy": POLICY})
+    return FileResponse(job.target, media_type=media, filename=None if job.kind == "view" else job.name)
 
 
 def _said(status: int, detail: str) -> JSONResponse:

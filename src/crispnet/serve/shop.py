@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from crispnet.serve import bench
+from crispnet.serve.bench import small
 from crispnet.serve.desk import Desk
+from crispnet.serve.full import full
 from crispnet.serve.incoming import PATIENCE, Gate
 from crispnet.serve.line import Line
 from crispnet.serve.looks import check_name
@@ -58,8 +59,8 @@ class Shop:
         )
         self.gate = Gate(most_bytes=limits.most_bytes, patience=limits.patience)
         memory = 3 * limits.max_memory  # address space, of which threads reserve more than they use
-        self.small = Worker(partial(bench.small, self.looks), memory=memory)
-        self._full = Worker(partial(bench.full, self.looks), niceness=BACKGROUND, memory=memory)
+        self.small = Worker(partial(small, self.looks), memory=memory)
+        self._full = Worker(partial(full, self.looks), niceness=BACKGROUND, memory=memory)
         self.line = Line(self._full, max_memory=limits.max_memory, limit=FULL_SECONDS)
 
     def check(self, wish: Wish) -> None:

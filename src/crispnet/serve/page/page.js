@@ -294,8 +294,7 @@ async function showFull(photograph, key, job) {
 
 async function order(photograph, controls, kind, more) {
   try {
-    const body = JSON.stringify({ photograph: photograph.id, kind, controls });
-    const job = await asJson("jobs", { method: "POST", body, headers: { "Content-Type": "application/json" } });
+    const job = await asJson("jobs", posted({ photograph: photograph.id, kind, controls }));
     orders.set(job.id, { photograph, kind, job, ...more });
     watch();
   } catch (error) {
@@ -348,6 +347,59 @@ function save(photograph, kind) {
       drawStrip();
     },
   });
+}
+
+/* ---- Reports, in a tab of their own ---- */
+
+/** Open a tab at once, which browsers allow only on a click, and fill it when the report is there. */
+async function report(make) {
+  const tab = window.open("about:blank");
+  try {
+    let job = await make();
+    while (job.state === "waiting" || job.state === "developing") {
+      await pause(300);
+      job = await asJson(`jobs/${job.id}`);
+    }
+    if (job.state !== "done") throw new Refusal(job.error || "Cancelled.");
+    const address = new URL(`api/jobs/${job.id}/picture`, location.href).href;
+    if (tab) tab.location = address;
+    return address;
+  } catch (error) {
+    if (tab) tab.close();
+    throw error;
+  }
+}
+
+const posted = (body) => ({ method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" } });
+
+async function reportOn(photograph) {
+  $("saved").textContent = "Comparing at full size…";
+  try {
+    await report(() => asJson("jobs", posted({ photograph: photograph.id, kind: "report", controls: photograph.wish })));
+    $("saved").textContent = "The report is in a tab of its own.";
+  } catch (error) {
+    complain(error.message);
+  }
+}
+
+async function scorePair(event) {
+  event.preventDefault();
+  const words = $("score-words"), brought = [];
+  words.textContent = "Comparing…";
+  $("score-go").disabled = true;
+  try {
+    await report(async () => {
+      for (const id of ["score-result", "score-reference"]) {
+        const file = $(id).files[0];
+        brought.push((await asJson(`photographs?${query({ name: file.name })}`, { method: "POST", body: file })).id);
+      }
+      return asJson("scores", posted({ result: brought[0], reference: brought[1], align: $("score-align").checked }));
+    });
+    words.textContent = "The report is in a tab of its own.";
+  } catch (error) {
+    words.textContent = error.message;
+  }
+  $("score-go").disabled = false;
 }
 
 /* ---- Drawing: the picture ---- */
@@ -968,6 +1020,10 @@ function listen() {
     for (const photograph of photographs.filter((each) => each.state === "ready")) await save(photograph, $("format").value);
   });
   $("cancel").addEventListener("click", cancelAll);
+  $("report").addEventListener("click", () => reportOn(chosen));
+  $("score").addEventListener("click", () => $("score-dialog").showModal());
+  $("score-close").addEventListener("click", () => $("score-dialog").close());
+  $("score-form").addEventListener("submit", scorePair);
   $("theme").addEventListener("click", () => setTheme(document.documentElement.dataset.theme === "light" ? "dark" : "light"));
   document.addEventListener("keydown", (event) => {
     if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "z") return;
