@@ -57,8 +57,8 @@ class Order(Form):
     kind: Annotated[
         Ordered,
         Field(
-            description="A format to keep; `view`, a JPEG without shooting data to look at; or `report`, a page about it "
-            "beside the camera's own picture."
+            description="A format to keep; `view`, a JPEG to look at, without shooting data; or `report`, a page that "
+            "sets it beside the camera's own picture."
         ),
     ] = "jpeg"
     controls: Controls = Controls()

@@ -3,7 +3,6 @@
 import socket
 import webbrowser
 from collections.abc import Callable, Mapping
-from contextlib import closing
 from urllib.parse import quote
 
 import uvicorn
@@ -40,16 +39,21 @@ def run(
         CrispnetError: nothing can listen there.
     """
     app = make_application(looks, limits=limits, host=host, token=token)
-    with closing(_listening(host, port)) as listening:
-        address = _address(host, listening.getsockname()[1])
+    with listening(host, port) as opened:
+        address = _address(host, opened.getsockname()[1])
         say(address)
         if browser:
             webbrowser.open(f"{address}?token={quote(token)}" if token else address)
         config = uvicorn.Config(app, log_level="warning", server_header=False, timeout_graceful_shutdown=2)
-        uvicorn.Server(config).run(sockets=[listening])
+        uvicorn.Server(config).run(sockets=[opened])
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def listening(host: str, port: int) -> socket.socket:
+    """Listen at an address, and at a port, 0 for any that is free.
+
+    Raises:
+        CrispnetError: nothing can listen there.
+    """
     try:
         return socket.create_server((host, port), family=_family(host), backlog=BACKLOG)
     except OSError as error:

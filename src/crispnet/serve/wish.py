@@ -44,7 +44,7 @@ class Wish:
     match: bool = False
 
     def check(self) -> None:
-        """Refuse what contradicts itself.
+        """Refuse what contradicts itself, and white balances that there are not.
 
         Raises:
             WishError: with the reason.
@@ -54,7 +54,8 @@ class Wish:
                 "The camera's picture is to be matched, and exposure or white balance were set as well. One answer to "
                 "how light it is, and of which colour, was needed. Leave one of them out."
             )
-        if self.tint and len(self._numbers()) != 1:
+        numbers = self._numbers()
+        if self.tint and len(numbers) != 1:
             raise WishError("A tint was given without a temperature. Both were needed. Name the temperature as well.")
 
     def multipliers(self, raw: RawImage) -> np.ndarray | None:

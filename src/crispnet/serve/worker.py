@@ -60,6 +60,7 @@ class Worker:
         self._most_waiting = waiting
         self._turn, self._door = threading.Lock(), threading.Lock()
         self._waiting, self._closed = 0, False
+        self._stopped = threading.Event()  # a process that was killed seems alive for a moment
         self._process: SpawnProcess | None = None
         self._connection: Connection | None = None
         self._start()
@@ -73,8 +74,7 @@ class Worker:
             WorkerLost: it crashed, was stopped, or took more than ``limit`` seconds.
         """
         with self._queued(), self._turn:
-            fresh = self._process is None or not self._process.is_alive()
-            if fresh:
+            if self._process is None or self._stopped.is_set() or not self._process.is_alive():
                 self._start()
             told, blob = self._exchange(request, limit=limit + STARTING)
         if "done" not in told:
@@ -85,6 +85,7 @@ class Worker:
         """Stop the process, whatever it does; the next request gets a new one."""
         if self._process is not None:
             self._process.kill()
+        self._stopped.set()
 
     def close(self) -> None:
         """Stop the process for good."""
@@ -114,6 +115,7 @@ class Worker:
         if self._connection is not None:
             self._connection.close()
         spawning = multiprocessing.get_context("spawn")  # decoders have threads, which a fork would not survive
+        self._stopped.clear()
         self._connection, theirs = spawning.Pipe()
         self._process = spawning.Process(target=_work, args=(theirs, *self._arguments), daemon=True)
         self._process.start()
@@ -153,20 +155,21 @@ def _work(connection: Connection, make: Callable[[], Handle], niceness: int, mem
     with suppress(EOFError, OSError):
         while True:
             reply, blob = _answered(handle, json.loads(connection.recv_bytes()))
-            connection.send_bytes(json.dumps(reply, allow_nan=False).encode())
+            connection.send_bytes(reply)
             connection.send_bytes(blob)
 
 
-def _answered(handle: Handle, request: Facts) -> tuple[Facts, bytes]:
+def _answered(handle: Handle, request: Facts) -> tuple[bytes, bytes]:
     try:
         facts, blob = handle(request)
+        return json.dumps({"done": facts}, allow_nan=False).encode(), blob
     except CrispnetError as error:
-        return {"refused": str(error)}, b""
+        refused = str(error)
     except MemoryError:
-        return {"refused": f"It needs more memory than there is. A smaller photograph was needed. {TRY}"}, b""
+        refused = f"It needs more memory than there is. A smaller photograph was needed. {TRY}"
     except Exception as error:  # whatever a strange file brings about is the file's failure, not the server's
-        return {"refused": f"It cannot be developed: {type(error).__name__}: {error}. {TRY}"}, b""
-    return {"done": facts}, blob
+        refused = f"It cannot be developed: {type(error).__name__}: {error}. {TRY}"
+    return json.dumps({"refused": refused}).encode(), b""
 
 
 def _limit_memory(memory: int | None) -> None:
