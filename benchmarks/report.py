@@ -105,6 +105,29 @@ def _verdict(aim: Result) -> str:
     return "met" if aim["measured"] <= aim["at_most"] else "**not met**"
 
 
+def _serve(result: Result) -> str:
+    aims = [
+        (aim["what"], f"≤ {aim['at_most']} {aim['unit']}", _shown(aim["measured"]), _verdict(aim))
+        for aim in result["aims"]
+    ]
+    rows = [
+        (name, *(f"{took[figure]:.3f}" for figure in ("median", "least", "most")))
+        for name, took in result["seconds"].items()
+        if isinstance(took, dict)
+    ]
+    memory = result["memory_mb"]
+    return "\n".join([
+        "## The page\n",
+        f"`crispnet serve` with {result['raw']['name']} ({result['raw']['megabytes']} MB), on a machine whose load was",
+        f"{result['load_before']:.1f} already. The quick rendering counts from the end of the upload, the slider from",
+        "its move to the last byte of the new picture.\n",
+        table(["aim", "wanted", "measured", ""], aims),
+        table(["seconds", "median", "least", "most"], rows),
+        f"All processes of the server had {memory['before']:.0f} MB before {result['uploads']} uploads and",
+        f"{memory['after']:.0f} MB after them.\n",
+    ])  # fmt: skip
+
+
 def _demosaic(result: Result) -> str:
     methods = list(result["seconds_per_megapixel"])
     sections = []
@@ -216,6 +239,7 @@ def _difficulty(result: Result) -> str:
 
 SECTIONS = {
     "develop": _develop,
+    "serve": _serve,
     "demosaic": _demosaic,
     "plain": _plain,
     "match": _match,

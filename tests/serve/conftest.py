@@ -1,44 +1,20 @@
-"""A server that listens, for a whole session of tests, and what asks it."""
+"""A server for a whole session of tests, and what asks it."""
 
-import threading
 import time
-from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 
 import httpx
 import numpy as np
 import pytest
-import uvicorn
 
 from crispnet.darkroom.photo import develop
 from crispnet.raw.image import RawImage
 from crispnet.raw.reader import open_raw
 from crispnet.raw.writer import write_dng
-from crispnet.serve.application import make_application
-from crispnet.serve.looks import offered
-from crispnet.serve.running import listening
-from crispnet.serve.shop import Limits
 from making import raw_image
+from serving import serving
 
 SAMPLES = Path(__file__).parents[2] / "samples"
-LIMITS = Limits(most_bytes=30_000_000, most_photographs=60, patience=2.0)
-
-
-@contextmanager
-def serving(*, limits=LIMITS, host="127.0.0.1", token=None):
-    """Serve from a thread; gives the address, the port and the application."""
-    app = make_application(offered(), limits=limits, host=host, token=token)
-    with listening(host, 0) as opened:
-        server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [opened]}, daemon=True)
-        thread.start()
-        while not server.started:
-            time.sleep(0.02)
-        port = opened.getsockname()[1]
-        yield SimpleNamespace(url=f"http://127.0.0.1:{port}", port=port, app=app)
-        server.should_exit = True
-        thread.join(20)
 
 
 @pytest.fixture(scope="session")

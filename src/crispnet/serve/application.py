@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -30,11 +31,21 @@ def make_application(
         host: where it listens.
         token: what clients have to know; None where only this computer can reach it.
     """
+    app = _described(_opened(looks, limits or Limits()))
+    return Guard(app, host=host, token=token)
+
+
+def description() -> dict[str, Any]:
+    """Describe the interface, as OpenAPI does."""
+    return _described(None).openapi()
+
+
+def _described(lifespan: Any) -> FastAPI:
     app = FastAPI(
         title="crispnet",
         version=VERSION,
         description="Develop raw files with the colours of a camera.",
-        lifespan=_opened(looks, limits or Limits()),
+        lifespan=lifespan,
         openapi_url="/api/openapi.json",
         docs_url=None,  # it would load its scripts from elsewhere
         redoc_url=None,
@@ -43,10 +54,10 @@ def make_application(
     app.include_router(pages.pages)
     routes.answer_refusals(app)
     app.add_exception_handler(RequestValidationError, _in_words)
-    return Guard(app, host=host, token=token)
+    return app
 
 
-def _opened(looks: Mapping[str, str], limits: Limits):  # type: ignore[no-untyped-def]  # FastAPI's own type is wider
+def _opened(looks: Mapping[str, str], limits: Limits) -> Any:  # FastAPI's own type says less
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         with TemporaryDirectory(prefix="crispnet-") as folder:

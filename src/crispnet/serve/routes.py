@@ -44,7 +44,13 @@ MEDIA = {
     "report": PAGE,
     "score": PAGE,
 }
+MORE = {  # headers; of what is refused while it comes, no more is to be read
+    408: {"Connection": "close"},
+    413: {"Connection": "close"},
+    429: {"Retry-After": "1"},
+}
 REASONS = {
+    400: "The request is no JSON.",
     404: "There is nothing of this id.",
     408: "The file stopped coming.",
     409: "It is not ready.",
@@ -201,7 +207,7 @@ def jobs(shop: InShop) -> list[forms.JobTold]:
     return [forms.JobTold.of(job) for job in shop.line.jobs()]
 
 
-@api.post("/jobs", status_code=202, responses=_refusing(404, 429))
+@api.post("/jobs", status_code=202, responses=_refusing(400, 404, 429))
 def order(shop: InShop, order: forms.Order) -> forms.JobTold:
     """Order a photograph at its full size."""
     item, wish = shop.desk.take(order.photograph), order.controls.wish()
@@ -212,7 +218,7 @@ def order(shop: InShop, order: forms.Order) -> forms.JobTold:
     return forms.JobTold.of(shop.line.add(item, request, kind=order.kind, ending=ending))
 
 
-@api.post("/scores", status_code=202, responses=_refusing(404, 429))
+@api.post("/scores", status_code=202, responses=_refusing(400, 404, 429))
 def score(shop: InShop, pair: forms.Pair) -> forms.JobTold:
     """Order a page that says how far two pictures are apart."""
     result, reference = shop.desk.take(pair.result), shop.desk.take(pair.reference)
@@ -267,8 +273,7 @@ def _file(job: Job) -> Response:
 
 
 def _said(status: int, detail: str) -> JSONResponse:
-    headers = {"Retry-After": "1"} if status == 429 else None
-    return JSONResponse({"detail": detail}, status, headers)
+    return JSONResponse({"detail": detail}, status, MORE.get(status))
 
 
 def answer_refusals(app: FastAPI) -> None:
