@@ -111,18 +111,17 @@ def _serve(result: Result) -> str:
         for aim in result["aims"]
     ]
     rows = [
-        (name, *(f"{took[figure]:.3f}" for figure in ("median", "least", "most")))
+        (name, *(f"{took[each]:.3f}" for each in ("median", "least", "most")), _shown(result["cpu_seconds"].get(name)))
         for name, took in result["seconds"].items()
-        if isinstance(took, dict)
     ]
     memory = result["memory_mb"]
     return "\n".join([
         "## The page\n",
         f"`crispnet serve` with {result['raw']['name']} ({result['raw']['megabytes']} MB), on a machine whose load was",
         f"{result['load_before']:.1f} already. The quick rendering counts from the end of the upload, the slider from",
-        "its move to the last byte of the new picture.\n",
+        "its move to the last byte of the new picture. What processors spent includes the upload.\n",
         table(["aim", "wanted", "measured", ""], aims),
-        table(["seconds", "median", "least", "most"], rows),
+        table(["seconds", "median", "least", "most", "of processors"], rows),
         f"All processes of the server had {memory['before']:.0f} MB before {result['uploads']} uploads and",
         f"{memory['after']:.0f} MB after them.\n",
     ])  # fmt: skip

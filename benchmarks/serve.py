@@ -21,7 +21,8 @@ from pathlib import Path
 
 from provenance import provenance, write
 
-QUICK, SLIDER, GROWTH = "first quick rendering", "slider", "memory after uploads"
+QUICK, SLIDER, FULL = "first quick rendering", "slider", "full size, through the queue"
+GROWTH = "memory after uploads"
 
 
 def main() -> None:
@@ -37,11 +38,14 @@ def main() -> None:
         client = Client(address)
         client.rendered(client.bring(content), size="draft")  # the first one waits until the server is warm
         client.clear()
+        before = cpu(process.pid)
         quick = [first_quick(client, content) for _ in range(wish.rounds)]
+        quick_cpu, before = (cpu(process.pid) - before) / wish.rounds, cpu(process.pid)
         photograph = client.bring(content)
         client.rendered(photograph, size="quick")
         steps = [0.1 + step / 50 for step in range(3 * wish.rounds)]
         slider = [seconds(client.rendered, photograph, size="draft", exposure=step) for step in steps]
+        slider_cpu = (cpu(process.pid) - before) / len(steps)
         full = client.full(photograph)
         growth = memory_left(client, process, content, uploads=wish.uploads)
     result = {
@@ -50,7 +54,8 @@ def main() -> None:
         "rounds": wish.rounds,
         "uploads": wish.uploads,
         "load_before": os.getloadavg()[0],
-        "seconds": {QUICK: spread(quick), SLIDER: spread(slider), "full size, through the queue": round(full, 2)},
+        "seconds": {QUICK: spread(quick), SLIDER: spread(slider), FULL: spread([full])},
+        "cpu_seconds": {QUICK: round(quick_cpu, 3), SLIDER: round(slider_cpu, 3)},
         "memory_mb": growth,
         "aims": [
             {"what": QUICK, "at_most": 1.5, "unit": "s", "measured": round(statistics.median(quick), 3)},
@@ -58,7 +63,7 @@ def main() -> None:
             {"what": GROWTH, "at_most": 100, "unit": "MB more", "measured": round(growth["after"] - growth["before"])},
         ],
     }
-    print(json.dumps({name: result[name] for name in ("seconds", "memory_mb", "aims")}, indent=1))
+    print(json.dumps({name: result[name] for name in ("seconds", "cpu_seconds", "memory_mb", "aims")}, indent=1))
     if wish.write:
         write(wish.write, result)
 
@@ -141,11 +146,21 @@ def memory_left(client: Client, process: subprocess.Popen[str], content: bytes, 
 
 def memory(process: int) -> float:
     """Add up the resident memory of a process and of those it started, in MB."""
-    with open(f"/proc/{process}/status", encoding="ascii") as status:
-        own = next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmRSS"))
+    status = Path(f"/proc/{process}/status").read_text("ascii", "replace")
+    own = next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmRSS"))
+    return round(own + sum(map(memory, children(process))), 1)
+
+
+def cpu(process: int) -> float:
+    """Add up the processor time that a process and those it started have taken, in seconds, uploads included."""
+    ticks = Path(f"/proc/{process}/stat").read_text("ascii", "replace").rpartition(")")[2].split()[11:13]
+    return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK") + sum(map(cpu, children(process)))
+
+
+def children(process: int) -> set[int]:
+    """List the processes that a process has started."""
     threads = Path(f"/proc/{process}/task").iterdir()
-    started = {int(child) for each in threads for child in (each / "children").read_text("ascii").split()}
-    return round(own + sum(map(memory, started)), 1)
+    return {int(child) for each in threads for child in (each / "children").read_text("ascii").split()}
 
 
 def spread(measured: list[float]) -> dict[str, float]:

@@ -55,6 +55,7 @@ class _Small:
             "place": self._place,
             "differences": self._differences,
             "grey": self._grey,
+            "forget": self._forget,
         }
 
     def handle(self, request: Facts) -> tuple[Facts, bytes]:
@@ -115,6 +116,13 @@ class _Small:
         light = light_for(photograph.raw.calibrations, balance)
         told = ",".join(f"{value:.4f}" for value in balance[:3])
         return {"white_balance": told, "kelvin": light.kelvin, "tint": light.tint}, b""
+
+    def _forget(self, request: Facts) -> tuple[Facts, bytes]:
+        """Forget photographs that were removed."""
+        gone = set(request["ids"])
+        for kept in (self._photographs, self._cameras, self._renderings):
+            kept.forget(lambda key: isinstance(key, tuple) and key[0] in gone)
+        return {}, b""
 
     def _photograph(self, request: Facts) -> Photograph:
         return self._photographs.get((request["id"],), lambda: Photograph.open(request["path"]))

@@ -26,3 +26,7 @@ class Kept(Generic[Value]):
         while len(self._values) > 1 and sum(map(self._size, self._values.values())) > self._room:
             del self._values[next(iter(self._values))]
         return value
+
+    def forget(self, of: Callable[[Hashable], bool]) -> None:
+        """Forget what is kept for some keys."""
+        self._values = {key: value for key, value in self._values.items() if not of(key)}

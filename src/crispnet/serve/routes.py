@@ -127,8 +127,7 @@ def facts(shop: InShop, photograph: Id) -> forms.Told:
 @api.delete("/photographs/{photograph}", status_code=204, responses=_refusing(404))
 def remove(shop: InShop, photograph: Id) -> None:
     """Remove a photograph, and all that was made of it."""
-    shop.desk.remove(photograph)
-    shop.line.leave([photograph])
+    shop.remove(photograph)
 
 
 @api.put("/photographs/{photograph}/camera", openapi_extra=BODY, responses=_refusing(404, 408, 413, 429))

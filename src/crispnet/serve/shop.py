@@ -1,6 +1,7 @@
 """Everything that stands behind the page: the desk, the gate, the line, the two workers."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,9 +13,10 @@ from crispnet.serve.incoming import PATIENCE, Gate
 from crispnet.serve.line import Line
 from crispnet.serve.looks import check_name
 from crispnet.serve.wish import Wish
-from crispnet.serve.worker import Worker
+from crispnet.serve.worker import Busy, Worker, WorkerLost
 
 FULL_SECONDS = 600.0  # that a photograph may take at full size
+FORGETTING = 60.0  # seconds that it may take until what was removed is forgotten
 BACKGROUND = 5  # niceness of full renderings: sliders go before them
 
 
@@ -72,9 +74,25 @@ class Shop:
         for name in filter(None, (wish.look, wish.other)):
             check_name(self.looks, name)
 
+    def remove(self, photograph: str) -> None:
+        """Remove a photograph, and all that was made of it.
+
+        Raises:
+            Missing: there is none.
+        """
+        self.desk.remove(photograph)
+        self._forget([photograph])
+
     def sweep(self) -> None:
         """Remove what nobody used for long."""
-        self.line.leave(self.desk.sweep())
+        old = self.desk.sweep()
+        if old:
+            self._forget(old)
+
+    def _forget(self, photographs: list[str]) -> None:
+        self.line.leave(photographs)
+        with suppress(Busy, WorkerLost):  # it has something better to do, or nothing left to forget
+            self.small.ask({"do": "forget", "ids": photographs}, limit=FORGETTING)
 
     def close(self) -> None:
         """End the processes."""
