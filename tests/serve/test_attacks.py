@@ -117,6 +117,29 @@ def test_one_that_stops_coming_is_not_waited_for(server, ask):
     assert ask.get("/photographs").json() == []
 
 
+def test_one_that_trickles_does_not_hold_a_place_for_long(server):
+    began = time.monotonic()
+    answer = speak(server.port, head(server.port, 1_000_000), *[b"x" * 10] * 20, pause=0.3, wait=5)
+    assert answer.split(b" ")[1:2] in ([b"408"], [])  # it may be cut off while it still sends
+    assert time.monotonic() - began < 15
+
+
+def test_pictures_that_come_at_once_for_one_raw_do_not_collide(server, bring, small_raw):
+    photograph, statuses = bring(small_raw), []
+
+    def put():
+        answer = httpx.put(f"{server.url}/api/photographs/{photograph}/camera", content=b"picture", timeout=60)
+        statuses.append(answer.status_code)
+
+    threads = [threading.Thread(target=put) for _ in range(6)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert set(statuses) <= {200, 429}
+    assert 200 in statuses
+
+
 def test_slow_files_do_not_keep_others_from_being_served(server, ask, small_raw):
     parts = head(server.port, 1_000_000), *[b"x" * 10] * 6
     slow = [

@@ -89,6 +89,16 @@ def test_every_format_is_saved(bring, ask, done, small_raw, kind):
     assert opened(ask.get(f"/jobs/{told['id']}/picture")).format == kind.upper()
 
 
+def test_what_is_only_looked_at_says_nothing_of_where_it_was_taken(bring, ask, done, pictured):
+    photograph = bring(pictured)
+    job = order(ask, photograph, "view", look="plain")
+    done(job)
+    for route in (f"/jobs/{job}/picture", f"/photographs/{photograph}/proof", f"/photographs/{photograph}/camera"):
+        shown = opened(ask.get(route))
+        assert not shown.getexif(), route
+        assert shown.info["icc_profile"], route
+
+
 def test_drafts_are_smaller_and_of_the_same_colours(bring, ask):
     photograph = bring(MURAL)
     draft, quick = (
@@ -267,7 +277,17 @@ def test_two_pictures_are_scored(bring, ask, done, pictured, tmp_path):
     assert "crispnet-" not in text  # no path of ours
 
 
-# What goes wrong, and what is over
+# What is odd, what goes wrong, and what is over
+
+
+@pytest.mark.parametrize("shape", [(2, 2), (4, 300), (300, 4), (61, 47)])
+@pytest.mark.parametrize("cfa", ["RGGB", "BGGR"])
+def test_frames_of_any_shape_are_rendered_whole(bring, ask, tmp_path, shape, cfa):
+    raw = raw_image(height=shape[0], width=shape[1], cfa=cfa)
+    photograph = bring(write_dng(raw, tmp_path / "odd.dng"))
+    for size in ("draft", "quick"):
+        proof = opened(ask.get(f"/photographs/{photograph}/proof", params={"look": "plain", "size": size}))
+        assert proof.size == shape[::-1]
 
 
 @pytest.mark.parametrize(

@@ -110,8 +110,8 @@ class Desk:
             self._coming += 1
         key = secrets.token_urlsafe(16)
         item = Item(key, shown_name(name), self._folder / key / f"photograph{_ending(name)}")
-        item.raw.parent.mkdir()
         try:
+            item.raw.parent.mkdir()
             yield item
             item.size = item.raw.stat().st_size
             with self._lock:

@@ -1,17 +1,20 @@
 """Files as they come: written while they arrive, never larger than allowed, never slower."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from starlette.requests import Request
 
-from crispnet.errors import CrispnetError
+from crispnet.errors import CrispnetError, OutputError
 from crispnet.serve.worker import Busy
 
 MOST_AT_A_TIME = 4
 PATIENCE = 20.0  # seconds until the next part has to come
+LEAST_RATE = 50_000  # bytes per second that come on average, but for the patience
 
 
 class TooLarge(CrispnetError):
@@ -59,17 +62,24 @@ class Gate:
             TooLarge: more comes than is allowed.
             TooSlow: nothing more comes.
             Busy: too many files are coming.
+            OutputError: the disk is full, or broken.
             ClientDisconnect: the other side has gone.
         """
         self.expected(request)
-        with self._entered(), path.open("xb") as file:
-            size = 0
-            parts = request.stream()
-            while (part := await self._next(parts)) is not None:
-                size += len(part)
-                if size > self._most_bytes:
-                    raise self._too_large(size)
+        with self._entered(), _writing(path) as file:
+            async for part in self._parts(request):
                 file.write(part)
+
+    async def _parts(self, request: Request) -> AsyncIterator[bytes]:
+        """Give the body of a request part by part, as long as it is neither too much nor too slow."""
+        began, size, parts = time.monotonic(), 0, request.stream()
+        while (part := await self._next(parts)) is not None:
+            size += len(part)
+            if size > self._most_bytes:
+                raise self._too_large(size)
+            if time.monotonic() - began > self._patience + size / LEAST_RATE:
+                raise self._too_slow()
+            yield part
 
     async def _next(self, parts: AsyncIterator[bytes]) -> bytes | None:
         try:
@@ -78,12 +88,28 @@ class Gate:
                     return await anext(parts)
                 return None
         except TimeoutError:
-            raise TooSlow(
-                f"Nothing came for {self._patience:.0f} seconds. The rest of the file was needed. Send it again."
-            ) from None
+            raise self._too_slow() from None
+
+    def _too_slow(self) -> TooSlow:
+        return TooSlow(
+            f"The file came too slowly, or nothing more came for {self._patience:.0f} seconds. The rest was needed. "
+            "Send it again."
+        )
 
     def _too_large(self, size: int) -> TooLarge:
         return TooLarge(
             f"The file has {size / 1e6:.0f} MB or more. At most {self._most_bytes / 1e6:.0f} MB were needed. Try "
             "`crispnet develop`, or start `crispnet serve` with a larger --max-upload."
         )
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[BinaryIO]:
+    try:
+        with path.open("xb") as file:
+            yield file
+    except OSError as error:
+        raise OutputError(
+            f"The server cannot keep the file: {error.strerror or error}. Room on its disk was needed. Remove "
+            "photographs, or make room."
+        ) from error

@@ -23,6 +23,7 @@ from crispnet.serve.wish import Wish
 
 Size = Literal["draft", "quick"]
 CANVAS: dict[Size, tuple[int, int]] = {"quick": (384, 512), "draft": (192, 256)}  # rows, columns of packed pixels
+CLIPPED, DARK = 0.98, 0.002  # linear values from which, and up to which, nothing is told of a colour
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,9 +52,8 @@ class Photograph:
     @property
     def nbytes(self) -> int:
         """Memory that it takes."""
-        return self.raw.mosaic.nbytes + sum(
-            proof.packed.nbytes + proof.thumbnail.nbytes for proof in self.proofs.values()
-        )
+        small = (proof.packed.nbytes + proof.thumbnail.nbytes for proof in self.proofs.values())
+        return self.raw.mosaic.nbytes + sum(small)
 
     def develop(self, look: Look, wish: Wish, *, size: Size) -> np.ndarray:
         """Develop it small: (h, w, 3) float32 sRGB, not clipped, in sensor orientation.
@@ -64,13 +64,10 @@ class Photograph:
         metadata = Metadata.of(raw, white_balance=wish.multipliers(raw), exposure=wish.exposure)
         canvas = with_halo(proof.packed, Box(0, 0, *CANVAS[size]), halo=0)
         pixels = render(canvas, look, look.scene(proof.thumbnail[None], metadata), proof.region)
-        scale = [
-            small / whole for small, whole in zip(pixels.shape[:2], (raw.crop.height, raw.crop.width), strict=True)
-        ]
-        frame = (round(raw.rows * scale[0]), round(raw.columns * scale[1]))
-        return straighten(
-            pixels, raw.opcodes, frame=frame, offset=(round(raw.crop.top * scale[0]), round(raw.crop.left * scale[1]))
-        )
+        down, across = pixels.shape[0] / raw.crop.height, pixels.shape[1] / raw.crop.width
+        frame = round(raw.rows * down), round(raw.columns * across)
+        offset = round(raw.crop.top * down), round(raw.crop.left * across)
+        return straighten(pixels, raw.opcodes, frame=frame, offset=offset)
 
     def upright_codes(self, pixels: np.ndarray) -> np.ndarray:
         """Turn small pixels upright, and quantise them to 8 bits."""
@@ -94,9 +91,6 @@ class Photograph:
         red, green, blue, other_green = around.mean(axis=0)
         mean = np.array([red, (green + other_green) / 2, blue])
         return mean if around.max() < CLIPPED and mean.min() > DARK else None
-
-
-CLIPPED, DARK = 0.98, 0.002  # linear values from which, and up to which, nothing is told of a colour
 
 
 def longest_on(canvas: tuple[int, int], raw: RawImage) -> int:

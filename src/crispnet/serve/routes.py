@@ -4,6 +4,7 @@ POST photographs ── desk ── proof, facts, differences ──→ a worker
                       └──── jobs ── line ────────────────→ a worker for full ones
 """
 
+import secrets
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -139,7 +140,7 @@ async def bring_picture(
 ) -> forms.Brought:
     """Bring the picture that the camera wrote beside a raw: the body is the JPEG itself."""
     item = shop.desk.take(photograph)
-    coming = item.beside.with_name(f"coming-{item.version}")
+    coming = item.beside.with_name(secrets.token_hex(8))
     try:
         await shop.gate.write(request, coming)
         coming.replace(item.beside)

@@ -107,6 +107,7 @@ async function sendOne(photograph) {
     const small = await picture(photograph, photograph.wish, photograph === chosen ? "quick" : "draft");
     photograph.thumbnail = small.url;
     photograph.state = "ready";
+    say(`${photograph.name} is there.`);
   } catch (error) {
     fail(photograph, error);
   }
@@ -382,6 +383,8 @@ async function reportOn(photograph) {
   }
 }
 
+const scored = []; // ids of pictures that were brought to be scored
+
 async function scorePair(event) {
   event.preventDefault();
   const words = $("score-words"), brought = [];
@@ -392,6 +395,7 @@ async function scorePair(event) {
       for (const id of ["score-result", "score-reference"]) {
         const file = $(id).files[0];
         brought.push((await asJson(`photographs?${query({ name: file.name })}`, { method: "POST", body: file })).id);
+        scored.push(brought.at(-1)); // the report lies with them
       }
       return asJson("scores", posted({ result: brought[0], reference: brought[1], align: $("score-align").checked }));
     });
@@ -1041,6 +1045,11 @@ function listen() {
     bring([...event.dataTransfer.files]);
   });
   new ResizeObserver(() => drawStage()).observe(stage);
+  addEventListener("pagehide", (event) => { // who leaves takes everything along
+    if (event.persisted) return;
+    const left = [...photographs.map((each) => each.id), ...scored].filter(Boolean);
+    for (const id of left) fetch(`api/photographs/${id}`, { method: "DELETE", keepalive: true });
+  });
 }
 
 function slider(id, change) {
