@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 DEMO ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test cluster lint format docs bench paper clean
+.PHONY: help demo test cluster lint format docs screenshots bench paper clean
 
 help:  ## List what can be made.
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 13
 
 demo: $(VENV)/ready  ## Develop the samples, and say where the pictures are.
 	@$(BIN)/crispnet develop samples --output $(DEMO) --overwrite
@@ -35,6 +35,9 @@ docs: $(VENV)/ready-dev  ## Make anew the pages that are made: the command line,
 	@$(BIN)/python docs/make_cli.py > docs/cli.md
 	@$(BIN)/python benchmarks/report.py --write
 	@$(BIN)/python docs/make_cards.py
+
+screenshots: $(VENV)/ready-dev  ## Take the pictures of the page in docs/page, with Chromium.
+	@$(BIN)/python docs/make_screenshots.py
 
 paper:  ## Make the paper's experiments, tables and figures; PHOTOS=folders. Ten hours on two cores.
 	@./paper.sh $(PHOTOS)

@@ -115,6 +115,28 @@ def _whether(*, fulfilled: bool) -> tuple[str, ...]:
     return ("yes", "yes", "met") if fulfilled else ("yes", "no", "**not met**")
 
 
+def _serve(result: Result) -> str:
+    aims = [
+        (aim["what"], f"≤ {aim['at_most']} {aim['unit']}", _shown(aim["measured"]), _verdict(aim))
+        for aim in result["aims"]
+    ]
+    rows = [
+        (name, *(f"{took[each]:.3f}" for each in ("median", "least", "most")), _shown(result["cpu_seconds"].get(name)))
+        for name, took in result["seconds"].items()
+    ]
+    memory = result["memory_mb"]
+    return "\n".join([
+        "## The page\n",
+        f"`crispnet serve` with {result['raw']['name']} ({result['raw']['megabytes']} MB), on a machine whose load was",
+        f"{result['load_before']:.1f} already. The quick rendering counts from the end of the upload, the slider from",
+        "its move to the last byte of the new picture. What processors spent includes the upload.\n",
+        table(["aim", "wanted", "measured", ""], aims),
+        table(["seconds", "median", "least", "most", "of processors"], rows),
+        f"All processes of the server had {memory['before']:.0f} MB before {result['uploads']} uploads and",
+        f"{memory['after']:.0f} MB after them.\n",
+    ])  # fmt: skip
+
+
 def _demosaic(result: Result) -> str:
     methods = list(result["seconds_per_megapixel"])
     sections = []
@@ -277,6 +299,7 @@ SECTIONS = {
     "develop": _develop,
     "folder": _folder,
     "cluster": _cluster,
+    "serve": _serve,
     "demosaic": _demosaic,
     "plain": _plain,
     "match": _match,

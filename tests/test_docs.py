@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *ROOT.glob("samples/*.md"), *ROOT.glob("results/*.md")])
 CONVENTIONS = (DOCS / "conventions.md").read_text(encoding="utf-8")
-PLACE = re.compile(r"`((?:raw|look|darkroom|app|colour|strips|errors|files)(?:\.\w+)+)`")
+PLACE = re.compile(r"`((?:raw|look|darkroom|serve|app|colour|strips|errors|files)(?:\.\w+)+)`")
 
 
 def without_code(text: str) -> str:

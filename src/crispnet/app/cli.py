@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from crispnet.app import colours, laboratory, material
+from crispnet.app import colours, laboratory, material, serving
 from crispnet.app.material import Ray
 from crispnet.app.refusing import SOME_FAILED, complain, refusals
 from crispnet.errors import CrispnetError
@@ -167,6 +167,7 @@ def develop(
 def inspect(raws: Raws, json: Json = False) -> None:
     """Say every value that a raw file holds, and where each came from."""
     from crispnet.app import batch, inspecting
+    from crispnet.raw.facts import facts
     from crispnet.raw.reader import open_raw
 
     failed = False
@@ -182,7 +183,7 @@ def inspect(raws: Raws, json: Json = False) -> None:
                 typer.echo(json_format.dumps({"raw": str(path), "error": str(error)}))
             continue
         if json:
-            typer.echo(json_format.dumps({"raw": str(path), "values": inspecting.facts(raw), "notes": raw.notes}))
+            typer.echo(json_format.dumps({"raw": str(path), "values": facts(raw), "notes": raw.notes}))
         else:
             inspecting.show(raw)
     if failed:
@@ -229,6 +230,6 @@ def looks(
             typer.echo(f"{card['name']:<12}{card['summary']}")
 
 
-for _command in (*colours.COMMANDS, *laboratory.COMMANDS):
+for _command in (serving.serve, *colours.COMMANDS, *laboratory.COMMANDS):
     app.command()(_command)
 app.add_typer(material.data, name="data")

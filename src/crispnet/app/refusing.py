@@ -8,7 +8,10 @@ import typer
 from crispnet.errors import CrispnetError
 
 SOME_FAILED, NOTHING_DONE = 1, 3
-LABORATORY = frozenset({"cv2", "onnx", "safetensors", "torch"})  # packages that only come with crispnet[train]
+EXTRAS = {  # packages that only come with an extra: what needs them, and the extra
+    **dict.fromkeys(("cv2", "onnx", "safetensors", "torch"), ("the laboratory", "train")),
+    **dict.fromkeys(("fastapi", "pydantic", "starlette", "uvicorn"), ("the server of the page", "web")),
+}
 
 
 def complain(error: object) -> None:
@@ -25,9 +28,9 @@ def refusals() -> Iterator[None]:
         complain(error)
         raise typer.Exit(NOTHING_DONE) from error
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in LABORATORY:
+        missing = EXTRAS.get((error.name or "").partition(".")[0])
+        if missing is None:
             raise
-        complain(
-            f'{error.name} is not installed. This command needs the laboratory. Run: pip install "crispnet[train]"'
-        )
+        needed, extra = missing
+        complain(f'{error.name} is not installed. This command needs {needed}. Run: pip install "crispnet[{extra}]"')
         raise typer.Exit(NOTHING_DONE) from error

@@ -11,12 +11,12 @@ import typer
 from crispnet.app.batch import RAW_ENDINGS
 from crispnet.app.refusing import complain
 from crispnet.app.watching import watched
-from crispnet.darkroom.opening import ENDINGS, open_picture
+from crispnet.darkroom.opening import ENDINGS
 from crispnet.errors import OutputError, PictureError
 from crispnet.evaluate import score_page
-from crispnet.evaluate.chart import Patch, compare_patches, find_chart
-from crispnet.evaluate.overlay import as_they_lie, laid_over
-from crispnet.evaluate.score import FIGURES, Group, score
+from crispnet.evaluate.chart import Patch
+from crispnet.evaluate.comparing import compare_files
+from crispnet.evaluate.score import FIGURES, Group
 from crispnet.evaluate.score_page import LABELS, LARGE, SHORT, SMALL, Case
 from crispnet.files import check_destination, whole_file, write_whole
 
@@ -166,18 +166,7 @@ def _compared(result: Path, reference: Path, wish: Wish, *, longest: int) -> Cas
                 f"{path} is a raw file. A developed picture was needed. Run `crispnet develop`, or `crispnet preview` "
                 "for the camera's own picture."
             )
-    opened = open_picture(result), open_picture(reference)
-    notes = [f"{path} {note}." for path, each in zip((result, reference), opened, strict=True) for note in each.notes]
-    try:
-        overlay = (laid_over if wish.align else as_they_lie)(*(each.pixels for each in opened))
-    except PictureError as error:
-        raise PictureError(f"{result} and {reference} cannot be compared. {error}") from error
-    measured = score(overlay.result, overlay.reference, mask=overlay.mask)
-    chart = find_chart(overlay.reference) or find_chart(overlay.result)
-    patches = compare_patches(chart, overlay.result, overlay.reference) if chart else ()
-    drawn = score_page.drawings(overlay, measured, chart=chart, longest=longest) if wish.html else ()
-    height, width = overlay.result.shape[:2]
-    return Case(result.stem, (width, height), measured, patches, drawn, (*notes, *overlay.notes))
+    return compare_files(result, reference, align=wish.align, longest=longest if wish.html else None)
 
 
 def _write(wish: Wish, page: Callable[[], str]) -> None:

@@ -49,7 +49,7 @@ def match_own_picture(pixels: np.ndarray, raw: RawImage) -> Preview:
     """
     rendering = upright(pixels, raw.orientation)
     reasons = []
-    for name, read in _pictures(raw):
+    for name, read in pictures_of(raw):
         try:
             found = match(rendering, read().pixels)
         except ForeignPicture as error:
@@ -62,7 +62,7 @@ def match_own_picture(pixels: np.ndarray, raw: RawImage) -> Preview:
     return Preview(None, "", tuple(reasons))
 
 
-def _pictures(raw: RawImage) -> Iterator[tuple[str, Callable[[], CameraPicture]]]:
+def pictures_of(raw: RawImage) -> Iterator[tuple[str, Callable[[], CameraPicture]]]:
     """Give the pictures that may be the camera's own, the likeliest first, each with what reads it."""
     if raw.path is None:
         return

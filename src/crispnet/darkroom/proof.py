@@ -45,11 +45,16 @@ class Proof:
         ``white_balance`` is that of ``darkroom.photo.develop``.
         """
         packed = pack_linear(raw)
-        scale = max(1.0, 2 * max(packed.shape[1:]) / longest)
-        height, width = (max(1, round(cells / scale)) for cells in packed.shape[1:])
         metadata = Metadata.of(raw, white_balance=white_balance)
-        region = _shrunk(in_cells(raw.crop, raw.cfa), height / packed.shape[1], width / packed.shape[2])
-        return cls(shrink(packed, height, width), thumbnail(packed), metadata, region)
+        return cls(packed, thumbnail(packed), metadata, in_cells(raw.crop, raw.cfa)).smaller(longest)
+
+    def smaller(self, longest: int) -> "Proof":
+        """Shrink it further, so that its longer side has ``longest`` pixels; a smaller one keeps its size."""
+        cells = self.packed.shape[1:]
+        scale = max(1.0, 2 * max(cells) / longest)
+        height, width = (max(1, round(length / scale)) for length in cells)
+        region = _shrunk(self.region, height / cells[0], width / cells[1])
+        return replace(self, packed=shrink(self.packed, height, width), region=region)
 
     def develop(self, look: Look, *, exposure: float = 0.0) -> np.ndarray:
         """Develop it: (h, w, 3) float32 sRGB, nominally in [0, 1], not clipped, in sensor orientation.
