@@ -4,6 +4,7 @@ Packages are imported when a command runs, and not before.
 """
 
 import json as json_format
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,16 @@ from crispnet.app.refusing import SOME_FAILED, refusals
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object per line.")]
 Minutes = Annotated[float, typer.Option(min=0, help="Between two shots of one scene, at most.")]
 Seed = Annotated[int, typer.Option(min=0, help="Another seed, other scenes held out.")]
+
+
+class CameraKind(StrEnum):
+    """What tells a camera to shoot."""
+
+    folder = "folder"
+    gphoto2 = "gphoto2"
+    adb = "adb"
+    virtual = "virtual"
+
 
 data = typer.Typer(
     name="data",
@@ -136,3 +147,30 @@ def split(
 
         wish = splitting.Wish(manifest, output, minutes, seed, keep_scenes)
         splitting.split(wish, as_json=json)
+
+
+@data.command()
+def capture(
+    photographs: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="FOLDER...",
+            help="Folders of photographs to show; none to go on with a session.",
+            show_default=False,
+        ),
+    ] = None,
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="SESSION", help="For the plan, the log, the captures and the pairs."),
+    ] = Path("session"),
+    camera: Annotated[CameraKind, typer.Option(help="How the camera is told to shoot.")] = CameraKind.folder,
+    json: Json = False,
+) -> None:
+    """Show photographs on this screen, have a camera photograph them, and make pairs of it; or go on doing so."""
+    with refusals():
+        from crispnet.app import capturing
+
+        wish = capturing.Wish(tuple(photographs or ()), output, camera.value)
+        left_out = capturing.capture(wish, as_json=json)
+    if left_out:
+        raise typer.Exit(SOME_FAILED)

@@ -1,0 +1,106 @@
+"""What can be said of one capture by itself: is it sharp, well exposed, and of what was shown."""
+
+from functools import cache
+from statistics import NormalDist
+
+import cv2
+import numpy as np
+
+from crispnet.colour import decode_srgb
+from crispnet.data.rig.marks import MODULES, Layout
+from crispnet.data.rig.sighting import Sighting
+from crispnet.raw.image import Box, RawImage
+
+ALONG = np.linspace(0.2, 0.8, 25)  # of a marker's side: where its edge is looked at
+ACROSS = np.linspace(-0.9, 0.9, 55)  # modules from the edge, outwards
+SATURATED = 0.97  # of white
+SMOOTHED = 0.5  # variance of the smoothing of ``sighting.view_of``, in square photosites
+LEAST_CONTRAST = 0.003  # of white, between a marker's light and dark parts
+GRID = (36, 48)  # places at which a capture is compared with what was shown
+DARKEST = 1 / 64  # of the brightest: all that is darker is alike
+PLAIN = 0.25  # stops of contrast without which nothing can be compared
+
+
+def blur_of(view: np.ndarray, sighting: Sighting, layout: Layout) -> float | None:
+    """Measure how far edges of markers are spread: the standard deviation, in photosites, in the worse direction.
+
+    None where the markers are too bright or too dark to tell.
+    """
+    spreads: tuple[list[float], list[float]] = ([], [])
+    corners = layout.corners()
+    for marker in corners:
+        for side in range(4):
+            spread = _spread(view, sighting, marker[side], marker[(side + 1) % 4], layout.module)
+            if spread is not None:
+                spreads[side % 2].append(spread)
+    if not all(spreads):
+        return None
+    return float(np.sqrt(max(0.0, max(float(np.median(each)) for each in spreads) ** 2 - SMOOTHED)))
+
+
+def _spread(view: np.ndarray, sighting: Sighting, begin: np.ndarray, end: np.ndarray, module: int) -> float | None:
+    """Measure the spread of one edge, which goes clockwise round its marker."""
+    along = (end - begin) / (MODULES * module)
+    outwards = np.array([along[1], -along[0]])
+    on_edge = begin + ALONG[:, None] * (end - begin)
+    places = sighting.places(on_edge[:, None] + (ACROSS * module)[:, None] * outwards).astype(np.float32)
+    profile = cv2.remap(view, places, None, cv2.INTER_LINEAR).mean(axis=0)
+    dark, light = float(np.median(profile[:10])), float(np.median(profile[-10:]))
+    if light > SATURATED or light - dark < LEAST_CONTRAST:
+        return None
+    steepest = float(np.gradient(profile, ACROSS).max())
+    if steepest <= 0:
+        return None
+    scale = float(np.linalg.norm(places[:, -1] - places[:, 0], axis=1).mean()) / (ACROSS[-1] - ACROSS[0])
+    widths, spreads = _widths()
+    return scale * float(np.interp((light - dark) / steepest, widths, spreads))
+
+
+@cache
+def _widths() -> tuple[np.ndarray, np.ndarray]:
+    """Say how wide an edge looks, contrast by slope, for spreads in modules; both in modules.
+
+    A rim is one module wide, so that beyond three quarters of one nothing is told apart any more.
+    """
+    spreads = np.linspace(0.01, 1.5, 150)
+    normal = np.vectorize(NormalDist().cdf)
+    widths = []
+    for spread in spreads:
+        profile = normal(ACROSS / spread) - normal((ACROSS - 1) / spread)
+        light, dark = np.median(profile[-10:]), np.median(profile[:10])
+        widths.append((light - dark) / np.gradient(profile, ACROSS).max())
+    return np.maximum.accumulate(widths), spreads
+
+
+def clipped_share(raw: RawImage, box: Box) -> float:
+    """Give the share of the photosites of a rectangle that are saturated."""
+    return float((raw.mosaic[box.rows, box.columns] >= raw.white - 0.01 * (raw.white - raw.black.max())).mean())
+
+
+def level_of(raw: RawImage, box: Box) -> float:
+    """Give the mean light of a rectangle, of the sensor's white."""
+    return float((raw.mosaic[box.rows, box.columns].mean() - raw.black.mean()) / (raw.white - raw.black.mean()))
+
+
+def resemblance(view: np.ndarray, sighting: Sighting, frame: np.ndarray, box: Box) -> float | None:
+    """Correlate a capture with what was shown, on a scale of stops; None where that is too plain to tell.
+
+    Args:
+        view: of the capture.
+        sighting: where the screen is in it.
+        frame: what was shown, (rows, columns, 3) uint8 sRGB.
+        box: the part of it to look at.
+    """
+    rows, columns = GRID
+    shown = decode_srgb(frame[box.rows, box.columns].astype(np.float32) / 255).mean(axis=2, dtype=np.float32)
+    shown = cv2.resize(shown, (columns, rows), interpolation=cv2.INTER_AREA)
+    # As many places within each part as make its average of the capture, too.
+    fine = 4
+    down = box.top - 0.5 + (np.arange(rows * fine) + 0.5) * box.height / (rows * fine)
+    across = box.left - 0.5 + (np.arange(columns * fine) + 0.5) * box.width / (columns * fine)
+    places = sighting.places(np.dstack(np.meshgrid(across, down))).astype(np.float32)
+    seen = cv2.resize(cv2.remap(view, places, None, cv2.INTER_LINEAR), (columns, rows), interpolation=cv2.INTER_AREA)
+    stops = [np.log2(np.maximum(light, DARKEST * light.max() + 1e-9)) for light in (shown, seen)]
+    if stops[0].std() < PLAIN:
+        return None
+    return float(np.corrcoef(stops[0].ravel(), stops[1].ravel())[0, 1]) if stops[1].std() > 0 else 0.0

@@ -1,0 +1,128 @@
+"""Looks at the captures of a session one by one: what each shows, where, and what is wrong with it by itself."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from crispnet.data.rig.camera import Taken
+from crispnet.data.rig.charting import Reading, read_chart
+from crispnet.data.rig.judging import blur_of, clipped_share, level_of, resemblance
+from crispnet.data.rig.log import History
+from crispnet.data.rig.marks import Layout
+from crispnet.data.rig.plan import Plan, Step
+from crispnet.data.rig.sighting import Sighting, cut_for, sighted, view_of
+from crispnet.data.rig.stage import drawn
+from crispnet.errors import RawError
+from crispnet.raw.image import Box, RawImage
+from crispnet.raw.reader import open_raw
+from crispnet.raw.sidecar import sidecars
+
+NOWHERE = Box(0, 0, 0, 0)
+
+
+@dataclass(eq=False)
+class Seen:
+    """What is known of one capture.
+
+    Attributes:
+        taken: its files.
+        expected: number of the frame that was to be photographed; None where the camera shot by itself.
+        unreadable: why its raw cannot be read, or "".
+        missing: which of its files are not there.
+        sighting: of the screen; None where it was not found.
+        step: of the plan that it shows; None where it shows none.
+        box: what of the raw shows nothing but the photograph.
+        blur: of edges, in photosites; None where it cannot be told.
+        clipped, level: share of the photosites of ``box`` that are saturated, and their mean light.
+        alike: how it is correlated with what was shown; None where that is too plain.
+        reading: of a chart.
+        size: rows and columns of the raw.
+        camera: that took it, as its raw says.
+        fault, reason: what is wrong with it: a word, and a sentence.
+    """
+
+    taken: Taken
+    expected: int | None = None
+    unreadable: str = ""
+    missing: tuple[str, ...] = ()
+    sighting: Sighting | None = None
+    step: Step | None = None
+    box: Box = NOWHERE
+    blur: float | None = None
+    clipped: float = 0.0
+    level: float = 0.0
+    alike: float | None = None
+    reading: Reading | None = None
+    size: tuple[int, int] = (0, 0)
+    camera: str = ""
+    fault: str = ""
+    reason: str = ""
+
+    def refuse(self, fault: str, reason: str) -> None:
+        """Say what is wrong, unless something is already."""
+        if not self.fault:
+            self.fault, self.reason = fault, reason
+
+
+@dataclass
+class Guess:
+    """Where the screen was in the last capture in which it was found: where it may be in one that is too blurred."""
+
+    sighting: Sighting | None = field(default=None)
+
+
+def captures_of(history: History, raws: Iterable[Path]) -> Iterator[tuple[Taken, int | None]]:
+    """List the captures of a log, and raws that came by themselves, with the pictures beside them."""
+    for number, taken in sorted(history.shot.items()):
+        if taken is not None:
+            yield taken, number
+    for raw in raws:
+        beside = sidecars(raw)
+        yield Taken(raw, beside[0] if beside else raw.with_suffix(".jpg")), None
+
+
+def look_at(taken: Taken, expected: int | None, plan: Plan, layout: Layout, *, guess: Guess) -> Seen:
+    """Look at one capture."""
+    files = taken.raw, taken.picture
+    seen = Seen(taken, expected, missing=tuple(path.suffix for path in files if not path.is_file()))
+    if seen.missing:
+        return seen
+    try:
+        raw = open_raw(taken.raw)
+    except RawError as error:
+        seen.unreadable = str(error)
+        return seen
+    seen.size, seen.camera = raw.mosaic.shape, _name_of(raw.exif)
+    view = view_of(raw)
+    seen.sighting = sighted(view, layout)
+    known = seen.sighting or guess.sighting
+    if known is not None:
+        seen.blur = blur_of(view, known, layout)
+    if seen.sighting is None:
+        return seen
+    guess.sighting = seen.sighting
+    if seen.sighting.identity.session == plan.session and seen.sighting.identity.number < len(plan.steps):
+        _measure(seen, raw, view, plan, layout)
+    return seen
+
+
+def _measure(seen: Seen, raw: RawImage, view: np.ndarray, plan: Plan, layout: Layout) -> None:
+    """Measure what depends on what is shown."""
+    sighting = seen.sighting
+    if sighting is None:
+        return
+    step = seen.step = plan.steps[sighting.identity.number]
+    frame = drawn(step, layout, plan.session)
+    seen.alike = resemblance(view, sighting, frame.pixels, frame.box)
+    seen.box = cut_for(sighting, frame.box, raw.crop)
+    if step.kind == "chart":
+        seen.reading = read_chart(raw, sighting, layout)
+    elif seen.box.height and seen.box.width:
+        seen.clipped, seen.level = clipped_share(raw, seen.box), level_of(raw, seen.box)
+
+
+def _name_of(exif: Mapping[str, object]) -> str:
+    make, model = (str(exif.get(name, "")).strip() for name in ("make", "model"))
+    return model if model.casefold().startswith(make.casefold()) else f"{make} {model}".strip()

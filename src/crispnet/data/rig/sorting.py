@@ -1,0 +1,205 @@
+"""Sorts the captures of a session: which are good, and what is wrong with each of the others.
+
+Some faults show in a capture alone, some only beside the others: a bumped tripod, a screen that drifted, a frame that
+was photographed twice.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+import numpy as np
+
+from crispnet.data.rig.charting import Drift, drift
+from crispnet.data.rig.looking import Seen
+from crispnet.data.rig.marks import Layout
+from crispnet.data.rig.plan import Plan
+
+FAULTS = {
+    "missing": "a file did not arrive",
+    "unreadable": "the raw cannot be read",
+    "not found": "no frame of the session was found in it",
+    "wrong frame": "it shows another frame than was to be photographed",
+    "moved": "the camera stood elsewhere",
+    "blurred": "it is not sharp",
+    "clipped": "it is overexposed",
+    "dark": "it is underexposed",
+    "covered": "it does not look like what was shown",
+    "out of frame": "hardly any of the photograph is in it",
+    "drifted": "the screen had drifted",
+    "moire": "the screen's grid shows",
+    "again": "there is a sharper capture of the same frame",
+    "misfit": "its picture does not lie over its raw",
+}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """From where on a capture is left out.
+
+    Attributes:
+        blur: photosites that edges may be spread beyond those of the sharper half of the session.
+        clipped: share of saturated photosites.
+        level: mean light, of white, below which there is mostly noise.
+        alike: correlation with what was shown.
+        moved: photosites by which the screen may lie elsewhere than in neighbouring captures, in a frame of 4000.
+        light, tone, colour: stops of drift.
+        moire: amplitude of a wave, of the flat grey it shows in.
+        side: photosites of the shorter side.
+    """
+
+    blur: float = 0.6
+    clipped: float = 0.35
+    level: float = 0.01
+    alike: float = 0.6
+    moved: float = 6.0
+    light: float = 0.15
+    tone: float = 0.15
+    colour: float = 0.05
+    moire: float = 0.015
+    side: int = 128
+
+
+NEIGHBOURS, AGREEING = 3, 2  # captures before and after that are asked; of those that must have the screen where it is
+
+
+def sort(seen: Sequence[Seen], plan: Plan, layout: Layout, limits: Limits = Limits()) -> list[str]:
+    """Say of each capture what is wrong with it, if anything is; return what else is worth knowing, in sentences."""
+    for each in seen:
+        _alone(each, plan, limits)
+    found = [each for each in seen if each.sighting and each.step]
+    _refuse_moved(found, layout, limits)
+    _refuse_blurred(seen, limits)
+    _keep_the_sharpest(found)
+    notes = _refuse_drifted(found, limits)
+    return notes + _moves(found, layout, limits)
+
+
+def _alone(each: Seen, plan: Plan, limits: Limits) -> None:
+    """Judge what a capture shows by itself."""
+    if each.missing:
+        each.refuse("missing", f"{' and '.join(each.missing)} did not arrive.")
+    elif each.unreadable:
+        each.refuse("unreadable", each.unreadable)
+    elif each.sighting is None:
+        return  # blurred, perhaps; else said below
+    elif each.step is None:
+        each.refuse(
+            "not found", f"Its markers are those of session {each.sighting.identity.session}, not {plan.session}."
+        )
+    elif each.expected is not None and each.step.number != each.expected:
+        each.refuse("wrong frame", f"It shows frame {each.step.number}, and {each.expected} was to be photographed.")
+    elif min(each.box.height, each.box.width) < limits.side:
+        each.refuse("out of frame", f"{each.box.width} x {each.box.height} photosites show nothing but the photograph.")
+    elif each.clipped > limits.clipped:
+        each.refuse("clipped", f"{100 * each.clipped:.0f} % of the photosites are saturated.")
+    elif each.step.kind == "photograph" and each.level < limits.level:
+        each.refuse("dark", f"Its mean is {100 * each.level:.2f} % of white.")
+    elif each.alike is not None and each.alike < limits.alike:
+        each.refuse("covered", f"It is correlated by {each.alike:.2f} with what was shown.")
+
+
+def _refuse_blurred(seen: Iterable[Seen], limits: Limits) -> None:
+    spreads = [each.blur for each in seen if each.blur is not None and each.sighting]
+    usual = median(sorted(spreads)[: (len(spreads) + 1) // 2]) if spreads else 0.0
+    for each in seen:
+        if each.blur is not None and each.blur > usual + limits.blur:
+            each.refuse("blurred", f"Edges are spread by {each.blur:.1f} photosites; {usual:.1f} is usual here.")
+        elif each.sighting is None:
+            each.refuse("not found", "Its markers cannot be read: covered, out of the picture, or far out of focus.")
+
+
+def _corners(each: Seen, layout: Layout) -> np.ndarray:
+    """Give where the corners of the field lie in a capture, on a scale on which its longer side is 4000."""
+    if each.sighting is None:
+        raise ValueError("expected a capture in which the screen was found, got another")
+    field = layout.field
+    on_screen = np.array([(x, y) for x in (field.left, field.right) for y in (field.top, field.bottom)])
+    return each.sighting.places(on_screen) * 4000 / max(each.size)
+
+
+def _refuse_moved(found: Sequence[Seen], layout: Layout, limits: Limits) -> None:
+    """Refuse captures in which the screen lies elsewhere than in those before and after."""
+    corners = [_corners(each, layout) for each in found]
+    for place, each in enumerate(found):
+        near = [k for k in range(place - NEIGHBOURS, place + NEIGHBOURS + 1) if k != place and 0 <= k < len(found)]
+        off = [float(np.linalg.norm(corners[place] - corners[k], axis=1).max()) for k in near]
+        if sum(far <= limits.moved for far in off) < min(AGREEING, len(near)):
+            each.refuse("moved", f"The screen lies {min(off):.0f} photosites off where it lies in the captures around.")
+
+
+def _moves(found: Sequence[Seen], layout: Layout, limits: Limits) -> list[str]:
+    """Say where the camera was moved for good."""
+    good, notes = [each for each in found if not each.fault], []
+    for before, after in zip(good, good[1:], strict=False):
+        far = float(np.linalg.norm(_corners(before, layout) - _corners(after, layout), axis=1).max())
+        if far > limits.moved and before.step and after.step:
+            notes.append(
+                f"The camera was moved between frames {before.step.number} and {after.step.number}; what is cut out of "
+                "captures was found anew."
+            )
+    return notes
+
+
+def _keep_the_sharpest(found: Iterable[Seen]) -> None:
+    """Of several good captures of one frame, keep the sharpest."""
+    best: dict[int, Seen] = {}
+    for each in found:
+        if each.fault or each.step is None:
+            continue
+        other = best.setdefault(each.step.number, each)
+        if other is not each:
+            worse, better = (each, other) if (other.blur or 0) <= (each.blur or 0) else (other, each)
+            worse.refuse("again", f"{better.taken.raw.name} shows the same frame, and is no worse.")
+            best[each.step.number] = better
+
+
+def _refuse_drifted(found: Sequence[Seen], limits: Limits) -> list[str]:
+    """Refuse photographs beside a chart that is off the first one, and all of a screen whose grid shows."""
+    charts = [each for each in found if each.reading and not each.fault]
+    if not charts:
+        return ["There is no good capture of a chart: whether the screen drifted is not known."]
+    first, notes = charts[0].reading, []
+    bad: dict[int, Drift] = {}
+    for each in charts:
+        off = drift(first, each.reading) if first and each.reading else None
+        if off is None or each.step is None:
+            continue
+        if abs(off.light) > limits.light or off.tone > limits.tone or off.colour > limits.colour:
+            bad[each.step.number] = off
+    numbers = [each.step.number for each in charts if each.step]
+    for each in found:
+        beside = _charts_around(each.step.number, numbers) if each.step else ()
+        off = next((bad[number] for number in beside if number in bad), None)
+        if off and each.step and each.step.kind == "photograph":
+            each.refuse("drifted", f"A chart shot before or after it is off: {_in_words(off)}.")
+    waves = {each.step.number: each.reading.moire for each in charts if each.reading and each.step}
+    strong = {number for number, wave in waves.items() if wave > limits.moire}
+    for each in found:
+        if each.step and each.step.kind == "photograph" and strong & set(_charts_around(each.step.number, numbers)):
+            each.refuse("moire", f"Waves of {100 * max(waves.values()):.1f} % show in the grey of a chart near it.")
+    if strong:
+        notes.append(
+            "The screen's grid makes waves. Turn the camera by some degrees, move it, or focus a little nearer."
+        )
+    return notes
+
+
+def _charts_around(number: int, charts: Sequence[int]) -> tuple[int, ...]:
+    """Give the last chart before a frame and the first after it."""
+    before = [chart for chart in charts if chart <= number]
+    after = [chart for chart in charts if chart > number]
+    return (*before[-1:], *after[:1])
+
+
+def _in_words(off: Drift) -> str:
+    return f"{off.light:+.2f} EV in light, {off.tone:.2f} in tone, {off.colour:.3f} in colour"
+
+
+def counted(seen: Iterable[Seen]) -> Mapping[str, int]:
+    """Count the captures with each fault."""
+    counts: dict[str, int] = {}
+    for each in seen:
+        if each.fault:
+            counts[each.fault] = counts.get(each.fault, 0) + 1
+    return counts
