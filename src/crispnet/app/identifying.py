@@ -80,7 +80,7 @@ def identify(wish: Wish, *, as_json: bool) -> int:
     _pair(outcome, wish, plan)
     _reject(outcome, wish.session)
     outcome.never = _never(outcome, plan, history_of(wish.session))
-    return _finish(outcome, wish, plan, as_json=as_json)
+    return _finish(outcome, wish, as_json=as_json)
 
 
 def check(plan: Plan, session: Path, step: Step, layout: Layout) -> None:
@@ -195,7 +195,7 @@ def _left_out(outcome: Outcome) -> Iterator[dict[str, object]]:
         yield {"frame": number, "fault": "missing", "reason": reason}
 
 
-def _finish(outcome: Outcome, wish: Wish, plan: Plan, *, as_json: bool) -> int:
+def _finish(outcome: Outcome, wish: Wish, *, as_json: bool) -> int:
     """Write what came of the session, and say it."""
     folder, left_out = wish.session / PAIRS, list(_left_out(outcome))
     with whole_file(folder / LEFT_OUT, overwrite=True) as hidden:

@@ -1,11 +1,12 @@
 """A browser without a screen, for the virtual camera: Chromium, driven by Selenium."""
 
+import io
 import os
 import shutil
 from types import TracebackType
 
-import cv2
 import numpy as np
+from PIL import Image
 
 from crispnet.errors import RigError
 
@@ -60,5 +61,5 @@ class Browser:
 
     def see(self) -> np.ndarray:
         """Give what the window shows: (rows, columns, 3) uint8 sRGB."""
-        png = np.frombuffer(self._driver.get_screenshot_as_png(), np.uint8)
-        return cv2.cvtColor(cv2.imdecode(png, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+        with Image.open(io.BytesIO(self._driver.get_screenshot_as_png())) as picture:
+            return np.asarray(picture.convert("RGB"))

@@ -81,7 +81,7 @@ def _cells(raw: RawImage, sighting: Sighting, patch: Patch, shape: tuple[int, ..
     half = np.array([box.width, box.height]) * INNER / 2
     corners = sighting.places(middle + half * np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)]))
     top, left = red_offset(raw.cfa)
-    cells = (corners + (left, top)) / 2
+    cells = (corners + np.array([left, top])) / 2
     # Of each two corners at a side, the inner one bounds the rectangle.
     left_end, right_end = np.sort(cells[:, 0])[1:3]
     top_end, bottom_end = np.sort(cells[:, 1])[1:3]

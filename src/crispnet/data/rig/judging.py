@@ -43,15 +43,16 @@ def _spread(view: np.ndarray, sighting: Sighting, begin: np.ndarray, end: np.nda
     along = (end - begin) / (MODULES * module)
     outwards = np.array([along[1], -along[0]])
     on_edge = begin + ALONG[:, None] * (end - begin)
-    places = sighting.places(on_edge[:, None] + (ACROSS * module)[:, None] * outwards).astype(np.float32)
-    profile = cv2.remap(view, places, None, cv2.INTER_LINEAR).mean(axis=0)
+    on_screen = on_edge[:, None] + (ACROSS * module)[:, None] * outwards
+    profile = sighting.light_at(view, on_screen).mean(axis=0)
     dark, light = float(np.median(profile[:10])), float(np.median(profile[-10:]))
     if light > SATURATED or light - dark < LEAST_CONTRAST:
         return None
     steepest = float(np.gradient(profile, ACROSS).max())
     if steepest <= 0:
         return None
-    scale = float(np.linalg.norm(places[:, -1] - places[:, 0], axis=1).mean()) / (ACROSS[-1] - ACROSS[0])
+    ends = sighting.places(on_screen[:, [0, -1]])
+    scale = float(np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1).mean()) / (ACROSS[-1] - ACROSS[0])
     widths, spreads = _widths()
     return scale * float(np.interp((light - dark) / steepest, widths, spreads))
 
@@ -98,8 +99,8 @@ def resemblance(view: np.ndarray, sighting: Sighting, frame: np.ndarray, box: Bo
     fine = 4
     down = box.top - 0.5 + (np.arange(rows * fine) + 0.5) * box.height / (rows * fine)
     across = box.left - 0.5 + (np.arange(columns * fine) + 0.5) * box.width / (columns * fine)
-    places = sighting.places(np.dstack(np.meshgrid(across, down))).astype(np.float32)
-    seen = cv2.resize(cv2.remap(view, places, None, cv2.INTER_LINEAR), (columns, rows), interpolation=cv2.INTER_AREA)
+    finely = sighting.light_at(view, np.dstack(np.meshgrid(across, down)))
+    seen = cv2.resize(finely, (columns, rows), interpolation=cv2.INTER_AREA)
     stops = [np.log2(np.maximum(light, DARKEST * light.max() + 1e-9)) for light in (shown, seen)]
     if stops[0].std() < PLAIN:
         return None

@@ -76,7 +76,7 @@ def _ends_well(path: Path) -> bool:
 
 
 def history_of(folder: Path) -> History:
-    """Read the log of a session; one that never began has an empty history. Lines that are no events are passed over."""
+    """Read the log of a session; one that never began has no history. Lines that are no events are passed over."""
     history = History()
     try:
         lines = (folder / LOG).read_text(encoding="utf-8", errors="replace").split("\n")

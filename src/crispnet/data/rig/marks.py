@@ -67,7 +67,7 @@ class Layout:
         """Give the corners of the markers, without their rims: (8, 4, 2), clockwise from the top left."""
         rim, side = QUIET * self.module - 0.5, MODULES * self.module
         own = np.array([(0, 0), (side, 0), (side, side), (0, side)])
-        return np.array([own + (box.left + rim, box.top + rim) for box in self.squares()])
+        return np.array([own + np.array([box.left + rim, box.top + rim]) for box in self.squares()])
 
 
 @dataclass(frozen=True)

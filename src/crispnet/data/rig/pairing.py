@@ -5,6 +5,7 @@ as far where it lies over the raw pixel by pixel; where the camera cropped, scal
 the photosites first (``data.align``).
 """
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,7 +88,7 @@ def misfit(ours: np.ndarray, theirs: np.ndarray) -> float | None:
             bell = cv2.createHanningWindow((len(across), len(down)), cv2.CV_32F)
             moved, response = cv2.phaseCorrelate(detail[0][window], detail[1][window], bell)
             if response > LEAST_RESPONSE:
-                far.append(float(np.hypot(*moved)))
+                far.append(math.hypot(*moved))
     return float(np.median(far)) if far else None
 
 

@@ -108,7 +108,8 @@ def planned(
     steps = [replace(step, number=number) for number, step in enumerate(_with_charts(ordered, chart_every))]
     if len(steps) > MOST_FRAMES:
         raise DataError(
-            f"{len(steps)} frames were planned. At most {MOST_FRAMES} are told apart by their markers. Plan two sessions."
+            f"{len(steps)} frames were planned. At most {MOST_FRAMES} were needed, for markers to tell them "
+            "apart. Plan two sessions."
         )
     return Plan(_session_of(steps, seed), settle, licence, tuple(steps))
 

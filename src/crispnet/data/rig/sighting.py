@@ -1,7 +1,7 @@
 """Finds the screen in a capture: which frame it shows, and where each of its pixels lies.
 
-A **view** is a capture's light, (h, w) float32, linear, 1 at white: of a raw a pixel per photosite, or of a picture. Places are (across, down) in
-pixels of the screen or of the view; whole numbers are the middles of pixels.
+A **view** is a capture's light, (h, w) float32, linear, 1 at white: of a raw a pixel per photosite, or of a picture.
+Places are (across, down) in pixels of the screen or of the view; whole numbers are the middles of pixels.
 """
 
 from dataclasses import dataclass
@@ -36,6 +36,11 @@ class Sighting:
     to_view: np.ndarray
     markers: int
     misfit: float
+
+    def light_at(self, view: np.ndarray, on_screen: np.ndarray) -> np.ndarray:
+        """Interpolate a view at places (..., 2) of the screen."""
+        places = self.places(on_screen).astype(np.float32)
+        return cv2.remap(view, places[..., 0], places[..., 1], cv2.INTER_LINEAR)
 
     def places(self, on_screen: np.ndarray) -> np.ndarray:
         """Say where places (..., 2) of the screen lie in the view."""

@@ -6,6 +6,7 @@ was photographed twice.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 
 import numpy as np
@@ -131,7 +132,7 @@ def _refuse_moved(found: Sequence[Seen], layout: Layout, limits: Limits) -> None
 def _moves(found: Sequence[Seen], layout: Layout, limits: Limits) -> list[str]:
     """Say where the camera was moved for good."""
     good, notes = [each for each in found if not each.fault], []
-    for before, after in zip(good, good[1:], strict=False):
+    for before, after in pairwise(good):
         far = float(np.linalg.norm(_corners(before, layout) - _corners(after, layout), axis=1).max())
         if far > limits.moved and before.step and after.step:
             notes.append(

@@ -142,7 +142,7 @@ class VirtualCamera:
 
 def _light(shown: np.ndarray, to_sensor: np.ndarray, sensor: tuple[int, int], fault: Fault) -> np.ndarray:
     """Give the light on the sensor: (h, w, 3) float32 linear sRGB, the screen's white 1."""
-    light = decode_srgb(shown.astype(np.float32) / 255).astype(np.float32) * np.float32(fault.tint)
+    light = decode_srgb(shown.astype(np.float32) / 255).astype(np.float32) * np.array(fault.tint, np.float32)
     finer = np.array([(FINER, 0, (FINER - 1) / 2), (0, FINER, (FINER - 1) / 2), (0, 0, 1)])
     size = sensor[1] * FINER, sensor[0] * FINER
     placed = cv2.warpPerspective(light, finer @ to_sensor, size, flags=cv2.INTER_LINEAR, borderValue=(0, 0, 0))
