@@ -26,6 +26,13 @@ class CameraKind(StrEnum):
     virtual = "virtual"
 
 
+class PublishedKind(StrEnum):
+    """A set that others have published."""
+
+    metaisp = "metaisp"
+    zurich = "zurich"
+
+
 data = typer.Typer(
     name="data",
     help="Make what a look is learned from.",
@@ -174,3 +181,23 @@ def capture(
         left_out = capturing.capture(wish, as_json=json)
     if left_out:
         raise typer.Exit(SOME_FAILED)
+
+
+@data.command(name="import")
+def import_set(
+    kind: Annotated[PublishedKind, typer.Argument(help="Which set.", show_default=False)],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where its download is.", show_default=False)],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="For the raws and their manifest.")],
+    like: Annotated[
+        Path | None, typer.Option(metavar="RAW", help="A raw of the set's camera, which says how that sees colours.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Take so many frames, evenly picked.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a manifest that is there.")] = False,
+    json: Json = False,
+) -> None:
+    """Bring in a set that others have published, as pairs to train with: MetaISP's, or Zurich RAW-to-RGB."""
+    with refusals():
+        from crispnet.app import importing
+
+        wish = importing.Wish(kind.value, folder, output, like, limit, overwrite)
+        importing.bring_in(wish, as_json=json)
