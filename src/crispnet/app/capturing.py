@@ -6,18 +6,25 @@ captures/           the camera's own files
 pairs/              what came of them (``app.identifying``)
 """
 
+import shlex
+import webbrowser
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import typer
 
+from crispnet.app import batch
 from crispnet.app.identifying import Wish as Identify
 from crispnet.app.identifying import check, identify
 from crispnet.app.refusing import complain
 from crispnet.app.watching import watched
+from crispnet.data.rig import adb
+from crispnet.data.rig.adb import Adb
 from crispnet.data.rig.browser import Browser
 from crispnet.data.rig.camera import Camera
+from crispnet.data.rig.folder import SelfShooting
+from crispnet.data.rig.gphoto2 import Gphoto2
 from crispnet.data.rig.log import frames_left, history_of
 from crispnet.data.rig.plan import PLAN, Plan, photographs_in, planned, read_plan, write_plan
 from crispnet.data.rig.screen import Screen
@@ -26,6 +33,7 @@ from crispnet.data.rig.virtual import VirtualCamera
 from crispnet.errors import DataError
 from crispnet.files import make_folder
 
+UNSET = frozenset({"folder", "adb"})  # cameras whose exposure nobody sets
 WINDOW = (800, 1280)  # rows, columns of the screen before the virtual camera
 
 
@@ -44,6 +52,10 @@ class Wish:
     licence: str = "not stated"
     seed: int = 1
     port: int = 0
+    folders: tuple[Path, ...] = ()
+    interval: float = 3.0
+    phone_folder: str = adb.FOLDER
+    phone_key: str = adb.KEY
 
 
 def capture(wish: Wish, *, as_json: bool) -> int:
@@ -57,9 +69,17 @@ def capture(wish: Wish, *, as_json: bool) -> int:
     plan = _plan(wish)
     with ExitStack() as stack:
         screen = stack.enter_context(Screen(wish.port))
-        camera = _camera(wish, screen, stack)
-        shoot(plan, wish.session, screen, camera)
-    return identify(Identify(wish.session), as_json=as_json)
+        shoot(plan, wish.session, screen, _camera(wish, screen, stack))
+    if wish.camera == "folder" and not any(has_raws(folder) for folder in wish.folders):
+        again = shlex.join(["crispnet", "data", "identify", str(wish.session), *map(str, wish.folders or ["FOLDER"])])
+        _note(f"Bring the camera's raws and JPEGs to this computer. Next: {again}")
+        return 0
+    return identify(Identify(wish.session, wish.folders), as_json=as_json)
+
+
+def has_raws(folder: Path) -> bool:
+    """Tell whether there is a raw in a folder, or below it."""
+    return folder.is_dir() and next(batch.find_raws([folder]), None) is not None
 
 
 def shoot(plan: Plan, session: Path, screen: Screen, camera: Camera) -> None:
@@ -89,6 +109,11 @@ def _plan(wish: Wish) -> Plan:
     if (wish.session / PLAN).exists():
         _note(f"The session in {wish.session} goes on as it was planned.")
         return read_plan(wish.session)
+    if wish.camera in UNSET and (set(wish.exposures) - {0.0} or wish.gains):
+        raise DataError(
+            f"A camera by {wish.camera!r} exposes as it likes. --exposure and --iso need one that can be told: gphoto2 "
+            "or virtual. Leave them out, and set the camera itself."
+        )
     if not wish.photographs:
         raise DataError(
             f"{wish.session} has no session to go on with, and nothing was named to show. A folder of photographs was "
@@ -111,12 +136,18 @@ def _plan(wish: Wish) -> Plan:
 
 
 def _camera(wish: Wish, screen: Screen, stack: ExitStack) -> Camera:
-    """Make the camera ready, and let a browser show the page: on a screen, or where only the virtual camera sees it."""
+    """Make a camera, and let a browser show the page: on a screen, or where only the virtual camera sees it."""
     if wish.camera == "virtual":
         rows, columns = WINDOW
-        browser = stack.enter_context(Browser(screen.address + "?begin", rows=rows, columns=columns))
+        browser = stack.enter_context(Browser(f"{screen.address}?begin", rows=rows, columns=columns))
         return VirtualCamera(browser.see)
-    raise DataError("later")
+    _note(f"Open {screen.address} on the screen to be photographed, and click. It is this computer's alone.")
+    webbrowser.open(screen.address)
+    if wish.camera == "gphoto2":
+        return Gphoto2()
+    if wish.camera == "adb":
+        return Adb(folder=wish.phone_folder, key=wish.phone_key)
+    return SelfShooting(wish.interval)
 
 
 def _note(text: str) -> None:

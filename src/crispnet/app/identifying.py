@@ -34,6 +34,7 @@ from crispnet.errors import DataError, RigError
 from crispnet.files import make_folder, whole_file
 
 PAIRS, REPORT = "pairs", "report.html"
+UNSEEN = "No good capture shows it."
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def identify(wish: Wish, *, as_json: bool) -> int:
     outcome = Outcome(_look(wish, plan, history, history.layout))
     outcome.notes += _told(history) + sort(outcome.seen, plan, history.layout, wish.limits)
     _pair(outcome, wish, plan)
-    _reject(outcome, wish.session)
+    _reject(outcome, history, wish.session)
     outcome.never = _never(outcome, plan, history_of(wish.session))
     return _finish(outcome, wish, as_json=as_json)
 
@@ -168,18 +169,22 @@ def _scenes(plan: Plan) -> dict[str, str]:
     return scenes
 
 
-def _reject(outcome: Outcome, session: Path) -> None:
+def _reject(outcome: Outcome, history: History, session: Path) -> None:
     """Note what was left out in the log, so that another call of the session takes it anew."""
     for each in outcome.seen:
         if each.fault and each.expected is not None:
             note(session, "rejected", frame=each.expected, fault=each.fault, reason=each.reason)
+    good = {each.step.number for each in outcome.seen if each.step and not each.fault}
+    for number, taken in history.shot.items():
+        if taken is None and number not in good:  # a camera that shoots by itself, and missed it
+            note(session, "rejected", frame=number, fault="missing", reason=UNSEEN)
 
 
 def _never(outcome: Outcome, plan: Plan, history: History) -> dict[int, str]:
     """Say why there is no capture at all of some frames."""
     have = {each.step.number for each in outcome.seen if each.step} | {each.expected for each in outcome.seen}
     return {
-        number: history.missed.get(number, "It was not photographed yet.")
+        number: history.missed.get(number, UNSEEN if number in history.tries else "It was not shown yet.")
         for number in frames_left([step.number for step in plan.steps], history)
         if number not in have
     }

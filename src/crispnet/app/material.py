@@ -160,25 +160,79 @@ def split(
 def capture(
     photographs: Annotated[
         list[Path] | None,
-        typer.Argument(
-            metavar="FOLDER...",
-            help="Folders of photographs to show; none to go on with a session.",
-            show_default=False,
-        ),
+        typer.Argument(metavar="FOLDER...", help="Photographs to show; none to go on.", show_default=False),
     ] = None,
     output: Annotated[
-        Path,
-        typer.Option("--output", "-o", metavar="SESSION", help="For the plan, the log, the captures and the pairs."),
+        Path, typer.Option("--output", "-o", metavar="SESSION", help="For the plan, the log, captures and pairs.")
     ] = Path("session"),
-    camera: Annotated[CameraKind, typer.Option(help="How the camera is told to shoot.")] = CameraKind.folder,
+    camera: Annotated[CameraKind, typer.Option(help="How the camera is made to shoot.")] = CameraKind.folder,
+    exposures: Annotated[
+        list[float] | None, typer.Option("--exposure", metavar="EV", help="Several if you like; they take turns.")
+    ] = None,
+    gains: Annotated[
+        list[int] | None, typer.Option("--iso", metavar="ISO", help="Several if you like; they take turns.")
+    ] = None,
+    each: Annotated[int, typer.Option("--captures", min=1, max=100, help="Of each photograph.")] = 1,
+    chart_every: Annotated[int, typer.Option(min=1, help="Photographs between two charts.")] = 20,
+    settle: Annotated[float, typer.Option(min=0, max=60, help="Seconds before each shot.")] = 0.6,
+    folders: Annotated[
+        list[Path] | None,
+        typer.Option("--from", metavar="FOLDER", help="Where files of a camera by `folder` come to."),
+    ] = None,
+    interval: Annotated[
+        float, typer.Option(min=0.1, max=3600, help="Seconds between exposures of a camera by `folder`.")
+    ] = 3.0,
+    phone_folder: Annotated[str, typer.Option(help="Where a phone's camera app saves.")] = "/sdcard/DCIM",
+    phone_key: Annotated[str, typer.Option(help="What that app takes for its shutter.")] = "KEYCODE_CAMERA",
+    licence: Annotated[str, typer.Option(help="Under which the photographs may be used.")] = "not stated",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Of the page; 0 for any.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, another order.")] = 1,
     json: Json = False,
 ) -> None:
     """Show photographs on this screen, have a camera photograph them, and make pairs of it; or go on doing so."""
     with refusals():
         from crispnet.app import capturing
 
-        wish = capturing.Wish(tuple(photographs or ()), output, camera.value)
+        wish = capturing.Wish(
+            photographs=tuple(photographs or ()),
+            session=output,
+            camera=camera.value,
+            exposures=tuple(exposures or ()),
+            gains=tuple(gains or ()),
+            each=each,
+            chart_every=chart_every,
+            settle=settle,
+            licence=licence,
+            seed=seed,
+            port=port,
+            folders=tuple(folders or ()),
+            interval=interval,
+            phone_folder=phone_folder,
+            phone_key=phone_key,
+        )
         left_out = capturing.capture(wish, as_json=json)
+    if left_out:
+        raise typer.Exit(SOME_FAILED)
+
+
+@data.command()
+def identify(
+    session: Annotated[Path, typer.Argument(help="The folder of a session.", show_default=False)],
+    folders: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="FOLDER...", help="Where a camera's own files are.", show_default=False),
+    ] = None,
+    most_clipped: Annotated[float, typer.Option(min=0, max=1, help="Share of saturated photosites.")] = 0.35,
+    seed: Seed = 1,
+    json: Json = False,
+) -> None:
+    """Find out what each capture of a session shows, leave out what went wrong, and make pairs of the others."""
+    with refusals():
+        from crispnet.app import identifying
+        from crispnet.data.rig.sorting import Limits
+
+        wish = identifying.Wish(session, tuple(folders or ()), seed, Limits(clipped=most_clipped))
+        left_out = identifying.identify(wish, as_json=json)
     if left_out:
         raise typer.Exit(SOME_FAILED)
 

@@ -101,8 +101,7 @@ def test_an_import_that_was_interrupted_goes_on(tmp_path):
 
 def refused(folder, words):
     with pytest.raises(DataError, match=words):
-        for frame in frames_in(folder):
-            frame.content()
+        [frame.content() for frame in frames_in(folder)]
 
 
 def test_what_is_not_of_the_form_is_refused_with_a_reason(tmp_path):
