@@ -108,9 +108,10 @@ def faults_of(plan: Plan) -> dict[int, str]:
 def shoot(session: Path, plan: Plan, *, with_faults: bool) -> None:
     """Photograph what is left of a plan with the virtual camera before the page in a headless browser."""
     rows, columns = capturing.WINDOW
-    faults = {number: PLANTED[name] for number, name in faults_of(plan).items()} if with_faults else {}
+    before = history_of(session)
+    faults = {number: PLANTED[name] for number, name in faults_of(plan).items() if number not in before.missed}
     with Screen() as screen, Browser(f"{screen.address}?begin", rows=rows, columns=columns) as browser:
-        capturing.shoot(plan, session, screen, VirtualCamera(browser.see, faults=faults))
+        capturing.shoot(plan, session, screen, VirtualCamera(browser.see, faults=faults if with_faults else {}))
 
 
 def _call(session: Path, how: str) -> subprocess.Popen[bytes]:
@@ -132,9 +133,11 @@ def _be_interrupted(session: Path, *, after: int) -> None:
 def _counted(session: Path, plan: Plan) -> dict[str, object]:
     """Compare what was found with what was planted."""
     planted = faults_of(plan)
-    lines = (session / "pairs" / "left-out.jsonl").read_text("utf-8").splitlines()
-    found = {said["frame"]: said["fault"] for said in map(json.loads, lines)}
-    good = {step.number for step in plan.steps if step.kind == "photograph"} - planted.keys()
+    found = {said["frame"]: "missing" for said in _lines(session / LOG) if said["event"] == "missed"}
+    found |= {said["frame"]: said["fault"] for said in _lines(session / "pairs" / "left-out.jsonl")}
+    missing = {number for number, name in planted.items() if name == "missing"}  # some were taken anew by then
+    photographs = {step.number for step in plan.steps if step.kind == "photograph"}
+    good = photographs - planted.keys()
     paired = {int(pair.raw.stem) for pair in read_manifest(session / "pairs" / "manifest.jsonl")}
     return {
         "captures": len(plan.steps),
@@ -144,8 +147,12 @@ def _counted(session: Path, plan: Plan) -> dict[str, object]:
         "interruptions": history_of(session).interruptions,
         "good": len(good),
         "good_lost": sorted(good - paired),
-        "bad_kept": sorted(paired - good),
+        "bad_kept": sorted(paired - good - missing),
     }
+
+
+def _lines(path: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
 
 
 def _errors(session: Path, plan: Plan) -> dict[str, float]:

@@ -91,24 +91,29 @@ def history_of(folder: Path) -> History:
 
 
 def _take_in(history: History, said: dict[str, Any], folder: Path) -> None:
-    event, frame = said["event"], int(said.get("frame", -1))
-    if event == "begun":
+    event = said["event"]
+    if event in ("shown", "shot", "missed", "rejected"):
+        _take_in_frame(history, said, int(said["frame"]), folder)
+    elif event == "begun":
         layout = Layout(int(said["rows"]), int(said["columns"]))
         history.interruptions += not history.ended
         history.sizes += layout != history.layout
         history.begun, history.ended = history.begun or str(said["at"]), False
         history.layout, history.camera = layout, str(said["camera"])
-    elif event == "shown":
-        history.tries[frame] = history.tries.get(frame, 0) + 1
-    elif event == "shot":
-        history.shot[frame] = Taken(folder / said["raw"], folder / said["picture"]) if "raw" in said else None
-        history.missed.pop(frame, None)
-    elif event == "missed":
-        history.missed[frame] = str(said["reason"])
-    elif event == "rejected":
-        history.shot.pop(frame, None)
     elif event == "ended":
         history.ended = True
+
+
+def _take_in_frame(history: History, said: dict[str, Any], frame: int, folder: Path) -> None:
+    if said["event"] == "shown":
+        history.tries[frame] = history.tries.get(frame, 0) + 1
+    elif said["event"] == "shot":
+        history.shot[frame] = Taken(folder / said["raw"], folder / said["picture"]) if "raw" in said else None
+        history.missed.pop(frame, None)
+    elif said["event"] == "missed":
+        history.missed[frame] = str(said["reason"])
+    else:
+        history.shot.pop(frame, None)
 
 
 def frames_left(numbers: Sequence[int], history: History) -> list[int]:
