@@ -27,7 +27,7 @@ from crispnet.data.rig.browser import Browser
 from crispnet.data.rig.log import LOG, history_of
 from crispnet.data.rig.looking import Guess, look_at
 from crispnet.data.rig.marks import Layout
-from crispnet.data.rig.plan import PLAN, Plan, photographs_in, planned, read_plan, write_plan
+from crispnet.data.rig.plan import Plan, photographs_in, planned, read_plan, write_plan
 from crispnet.data.rig.screen import Screen
 from crispnet.data.rig.virtual import Fault, VirtualCamera, standing
 from provenance import provenance, write

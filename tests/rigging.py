@@ -60,7 +60,11 @@ def shot(step: Step, folder: Path, fault: Fault = Fault(), *, layout: Layout = L
     folder.mkdir(parents=True, exist_ok=True)
     with suppress(MissedShot):
         made.shoot(step, stem)
-    return Taken(stem.with_suffix(".dng"), stem.with_suffix(".jpg")), drawn(step, layout, SESSION), made.truths[step.number]
+    return (
+        Taken(stem.with_suffix(".dng"), stem.with_suffix(".jpg")),
+        drawn(step, layout, SESSION),
+        made.truths[step.number],
+    )
 
 
 def marked(identity: Identity, layout: Layout = LAYOUT) -> np.ndarray:

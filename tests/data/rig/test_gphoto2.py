@@ -114,7 +114,9 @@ def test_what_cannot_get_better_by_itself_ends_the_session_with_advice(
 
 
 def test_a_camera_that_cannot_focus_misses_one_shot(standing_in, tmp_path):
-    camera = standing_in(FAILED.format(words="Canon EOS Capture failed to release: Perhaps no focus?", code=-1, name="x"))
+    camera = standing_in(
+        FAILED.format(words="Canon EOS Capture failed to release: Perhaps no focus?", code=-1, name="x")
+    )
     with pytest.raises(MissedShot, match=r"Perhaps no focus\?.*manual focus"):
         camera.shoot(STEP, tmp_path / "0003")
 
@@ -128,7 +130,9 @@ def test_a_cable_pulled_half_way_ends_the_session(standing_in, tmp_path):
     assert standing_in(BOTH).shoot(STEP, tmp_path / "0003").raw.read_bytes() == b"cr2"  # and the half is replaced
 
 
-@pytest.mark.parametrize(("endings", "words"), [(("jpg",), r"gave \.jpg"), (("cr2",), r"gave \.cr2"), ((), "gave no file")])
+@pytest.mark.parametrize(
+    ("endings", "words"), [(("jpg",), r"gave \.jpg"), (("cr2",), r"gave \.cr2"), ((), "gave no file")]
+)
 def test_a_camera_that_gives_only_one_file_is_told_to_give_both(standing_in, tmp_path, endings, words):
     camera = standing_in(BOTH.replace("('cr2', 'jpg')", repr(endings)))
     with pytest.raises(MissedShot, match=rf"{words}.*RAW \+ JPEG"):

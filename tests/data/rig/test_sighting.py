@@ -14,7 +14,6 @@ from crispnet.raw.sidecar import picture_file
 from making import mosaiced, raw_image
 from rigging import CHART, LAYOUT, SESSION, marked, shot, write_photographs
 
-
 IDENTITY = Identity(3, SESSION)
 
 

@@ -177,7 +177,7 @@ def _handler(stage: _Stage, secret: str) -> type[BaseHTTPRequestHandler]:
         def _place(self) -> tuple[str | None, Mapping[str, list[str]]]:
             """Give the path behind the secret, and the query; None for who does not know it, or asks another host."""
             split = urlsplit(self.path)
-            _, _, port = self.headers.get("Host", "").rpartition(":")
+            port = self.connection.getsockname()[1]
             known = self.headers.get("Host") in (f"{HOST}:{port}", f"localhost:{port}")
             first, _, rest = split.path.removeprefix("/").partition("/")
             inside = known and secrets.compare_digest(first.encode(), secret.encode()) and "/" in split.path[1:]
