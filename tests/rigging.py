@@ -18,6 +18,7 @@ LAYOUT = Layout(480, 640)
 SENSOR = (480, 640)
 SESSION = 7
 CHART = Step(0, "chart")
+FINE = Fault()
 
 
 class Wall:
@@ -26,7 +27,7 @@ class Wall:
     def __init__(self, layout: Layout = LAYOUT):
         self.size, self.frame, self.shown = layout, np.zeros((layout.rows, layout.columns, 3), np.uint8), 0
 
-    def layout(self, *, patience):
+    def layout(self, *, patience):  # noqa: ARG002
         return self.size
 
     def show(self, frame):
@@ -51,7 +52,7 @@ def write_photographs(folder: Path, count: int) -> list[Path]:
     return paths
 
 
-def shot(step: Step, folder: Path, fault: Fault = Fault(), *, layout: Layout = LAYOUT, with_picture=False, **changes):
+def shot(step: Step, folder: Path, fault: Fault = FINE, *, layout: Layout = LAYOUT, with_picture=False, **changes):
     """Photograph the frame of a step: the files, the frame, and where the screen was."""
     wall, stem = Wall(layout), folder / f"{step.number:04d}"
     wall.frame = drawn(step, layout, SESSION).pixels

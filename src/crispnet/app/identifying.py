@@ -31,6 +31,7 @@ from crispnet.data.rig.plan import Plan, Step, read_plan
 from crispnet.data.rig.sorting import FAULTS, Limits, sort
 from crispnet.data.scenes import Scenes, dealt
 from crispnet.errors import DataError, RigError
+from crispnet.evaluate.rig_page import rig_page
 from crispnet.files import make_folder, whole_file
 
 PAIRS, REPORT = "pairs", "report.html"
@@ -211,6 +212,15 @@ def _finish(outcome: Outcome, wish: Wish, *, as_json: bool) -> int:
             f"Nothing came of the session in {wish.session}. One good capture at least was needed. "
             f"{folder / LEFT_OUT} says what is wrong with each."
         )
+    report = rig_page(
+        f"Session {wish.session.resolve().name}",
+        outcome.seen,
+        outcome.pairs,
+        never=outcome.never,
+        notes=outcome.notes,
+    )
+    with whole_file(folder / REPORT, overwrite=True) as hidden:
+        hidden.write_text(report, encoding="utf-8")
     write_manifest(outcome.pairs, folder / MANIFEST)
     _say(outcome, folder, left_out, as_json=as_json)
     return len(left_out)
@@ -229,7 +239,7 @@ def _say(outcome: Outcome, folder: Path, left_out: Sequence[dict[str, object]], 
         typer.echo(words, err=True)
     typer.echo(
         f"{counts['pairs']} pairs of {counts['scenes']} scenes: {counts['train']} to train, {counts['validation']} to "
-        f"validate, {counts['test']} to test with.",
+        f"validate, {counts['test']} to test with. Look at {folder / REPORT}.",
         err=True,
     )
     typer.echo(folder / MANIFEST)

@@ -96,15 +96,15 @@ def test_a_phone_that_saves_only_one_file_misses_the_shot(standing_in, tmp_path,
 
 
 def test_a_full_phone_saves_nothing(standing_in, tmp_path):
-    with pytest.raises(MissedShot, match="nothing appeared.*the phone has room"):
+    with pytest.raises(MissedShot, match=r"nothing appeared.*the phone has room"):
         standing_in(USUAL.replace("shutter()", "pass"), seconds=1.5).shoot(STEP, tmp_path / "captures" / "0003")
 
 
 ANSWERS = [
     ("error: no devices/emulators found", "USB debugging"),
     (
-        "error: device unauthorized.\nThis adb server's $ADB_VENDOR_KEYS is not set\nTry 'adb kill-server' if that seems "
-        "wrong.\nOtherwise check for a confirmation dialog on your device.",
+        "error: device unauthorized.\nThis adb server's $ADB_VENDOR_KEYS is not set\nTry 'adb kill-server' if that "
+        "seems wrong.\nOtherwise check for a confirmation dialog on your device.",
         "allow this computer",
     ),
     ("error: insufficient permissions for device: missing udev rules? user is in the plugdev group", "add your user"),

@@ -6,10 +6,10 @@ from crispnet.data.rig.sighting import sighted, view_of
 from crispnet.data.rig.sorting import Limits
 from crispnet.data.rig.virtual import Fault
 from crispnet.raw.reader import open_raw
-from rigging import CHART, LAYOUT, shot
+from rigging import CHART, FINE, LAYOUT, shot
 
 
-def read(folder, fault=Fault(), **changes):
+def read(folder, fault=FINE, **changes):
     raw = open_raw(shot(CHART, folder, fault, **changes)[0].raw)
     return read_chart(raw, sighted(view_of(raw), LAYOUT), LAYOUT)
 

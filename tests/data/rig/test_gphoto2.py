@@ -29,7 +29,9 @@ def standing_in(tmp_path):
         path = tmp_path / "bin" / "gphoto2"
         path.parent.mkdir(exist_ok=True)
         begin = f"#!{sys.executable}\nimport sys, os, pathlib, time\nasked = sys.argv[1:]\n"
-        begin += f"pathlib.Path({str(tmp_path / 'asked')!r}).open('a').write(repr((asked, os.environ['LC_ALL'])) + chr(10))\n"
+        begin += (
+            f"with open({str(tmp_path / 'asked')!r}, 'a') as file: print((asked, os.environ['LC_ALL']), file=file)\n"
+        )
         begin += f"FOUND, HINT = {FOUND!r}, {HINT!r}\n"
         begin += "stem = asked[asked.index('--filename') + 1] if '--filename' in asked else ''\n"
         path.write_text(begin + textwrap.dedent(program))
@@ -66,14 +68,11 @@ def test_the_commands_are_the_documented_ones_in_english_and_delete_nothing(stan
     camera.shoot(STEP, tmp_path / "0003")
     camera.shoot(Step(0, "chart"), tmp_path / "0000")
     asked = [eval(line) for line in (tmp_path / "asked").read_text().splitlines()]
+    settings = ["--set-config", "iso=200", "--set-config", "exposurecompensation=-1"]
     kept = ["--keep", "--force-overwrite", "--filename"]
     assert asked == [
         (["--auto-detect"], "C"),
-        (
-            ["--set-config", "iso=200", "--set-config", "exposurecompensation=-1", *kept, "0003.%C"]
-            + ["--capture-image-and-download"],
-            "C",
-        ),
+        ([*settings, *kept, "0003.%C", "--capture-image-and-download"], "C"),
         ([*kept, "0000.%C", "--capture-image-and-download"], "C"),
     ]
 
@@ -86,9 +85,9 @@ sys.exit(1)
 ANSWERS = [
     ("Could not detect any camera", -105, "Unknown model", "switch it on"),
     (
-        "An error occurred in the io-library ('Could not claim the USB device'): Could not claim interface 0 (Device or "
-        "resource busy). Make sure no other program (gvfs-gphoto2-volume-monitor) or kernel module (such as sdc2xx) is "
-        "using the device and you have read/write access to the device.",
+        "An error occurred in the io-library ('Could not claim the USB device'): Could not claim interface 0 (Device "
+        "or resource busy). Make sure no other program (gvfs-gphoto2-volume-monitor) or kernel module (such as sdc2xx) "
+        "is using the device and you have read/write access to the device.",
         -53,
         "Could not claim the USB device",
         "add your user to the group",
@@ -150,7 +149,7 @@ def test_a_list_without_a_camera_is_refused(standing_in):
 
 
 def test_a_program_that_is_not_there_is_asked_for(tmp_path):
-    with pytest.raises(RigError, match="cannot be run: No such file.*Install it"):
+    with pytest.raises(RigError, match=r"cannot be run: No such file.*Install it"):
         Gphoto2(program=str(tmp_path / "gphoto2")).prepare()
 
 

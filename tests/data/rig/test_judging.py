@@ -9,7 +9,7 @@ from crispnet.data.rig.sighting import cut_for, sighted, view_of
 from crispnet.data.rig.stage import drawn
 from crispnet.data.rig.virtual import Fault
 from crispnet.raw.reader import open_raw
-from rigging import CHART, LAYOUT, SESSION, shot, write_photographs
+from rigging import CHART, FINE, LAYOUT, SESSION, shot, write_photographs
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +17,7 @@ def photographs(tmp_path_factory) -> list[Path]:
     return write_photographs(tmp_path_factory.mktemp("photographs"), 2)
 
 
-def measured(step, folder, fault=Fault()):
+def measured(step, folder, fault=FINE):
     taken, frame, _ = shot(step, folder, fault)
     raw = open_raw(taken.raw)
     view = view_of(raw)

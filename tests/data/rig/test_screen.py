@@ -91,8 +91,10 @@ def test_the_page_loads_nothing_from_elsewhere(screen):
 
 @pytest.mark.parametrize(
     "body",
-    ["", "no JSON", "[]", "{}", '{"turn": 5, "rows": 9, "columns": 9}', '{"turn": 0, "rows": -1, "columns": 9}']
-    + ['{"turn": true, "rows": 9, "columns": 9}', '{"turn": 0, "rows": 1e9, "columns": 9}', "x" * 2000],
+    [
+        *("", "no JSON", "[]", "{}", '{"turn": 5, "rows": 9, "columns": 9}', '{"turn": 0, "rows": -1, "columns": 9}'),
+        *('{"turn": true, "rows": 9, "columns": 9}', '{"turn": 0, "rows": 1e9, "columns": 9}', "x" * 2000),
+    ],
 )
 def test_words_that_make_no_sense_are_refused(screen, body):
     page = Page(screen)

@@ -78,7 +78,7 @@ def test_a_camera_that_only_fails_is_looked_at(plan, tmp_path):
 
 
 def test_a_look_at_a_capture_may_end_the_session(plan, tmp_path):
-    def look(step, layout):
+    def look(*_):
         raise RigError("out of focus")
 
     wall = Wall()

@@ -39,6 +39,7 @@ class Seen:
         alike: how it is correlated with what was shown; None where that is too plain.
         reading: of a chart.
         size: rows and columns of the raw.
+        orientation: EXIF's, by which its picture stands upright.
         camera: that took it, as its raw says.
         fault, reason: what is wrong with it: a word, and a sentence.
     """
@@ -56,6 +57,7 @@ class Seen:
     alike: float | None = None
     reading: Reading | None = None
     size: tuple[int, int] = (0, 0)
+    orientation: int = 1
     camera: str = ""
     fault: str = ""
     reason: str = ""
@@ -94,7 +96,7 @@ def look_at(taken: Taken, expected: int | None, plan: Plan, layout: Layout, *, g
     except RawError as error:
         seen.unreadable = str(error)
         return seen
-    seen.size, seen.camera = raw.mosaic.shape, _name_of(raw.exif)
+    seen.size, seen.orientation, seen.camera = raw.mosaic.shape, raw.orientation, _name_of(raw.exif)
     view = view_of(raw)
     seen.sighting = sighted(view, layout)
     known = seen.sighting or guess.sighting

@@ -4,7 +4,7 @@ Some faults show in a capture alone, some only beside the others: a bumped tripo
 was photographed twice.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
@@ -43,7 +43,7 @@ class Limits:
         clipped: share of saturated photosites.
         level: mean light, of white, below which there is mostly noise.
         alike: correlation with what was shown.
-        moved: photosites by which the screen may lie elsewhere than in neighbouring captures, in a frame of 4000.
+        moved: photosites by which the screen may lie elsewhere than in neighbouring captures, in a frame of ``SCALE``.
         light, tone, colour: stops of drift.
         moire: amplitude of a wave, of the flat grey it shows in.
         side: photosites of the shorter side.
@@ -61,6 +61,7 @@ class Limits:
     side: int = 128
 
 
+SCALE = 4000
 NEIGHBOURS, AGREEING = 3, 2  # captures before and after that are asked; of those that must have the screen where it is
 
 
@@ -111,12 +112,12 @@ def _refuse_blurred(seen: Iterable[Seen], limits: Limits) -> None:
 
 
 def _corners(each: Seen, layout: Layout) -> np.ndarray:
-    """Give where the corners of the field lie in a capture, on a scale on which its longer side is 4000."""
+    """Give where the corners of the field lie in a capture, on a scale on which its longer side is ``SCALE``."""
     if each.sighting is None:
         raise ValueError("expected a capture in which the screen was found, got another")
     field = layout.field
     on_screen = np.array([(x, y) for x in (field.left, field.right) for y in (field.top, field.bottom)])
-    return each.sighting.places(on_screen) * 4000 / max(each.size)
+    return each.sighting.places(on_screen) * SCALE / max(each.size)
 
 
 def _refuse_moved(found: Sequence[Seen], layout: Layout, limits: Limits) -> None:
@@ -126,7 +127,8 @@ def _refuse_moved(found: Sequence[Seen], layout: Layout, limits: Limits) -> None
         near = [k for k in range(place - NEIGHBOURS, place + NEIGHBOURS + 1) if k != place and 0 <= k < len(found)]
         off = [float(np.linalg.norm(corners[place] - corners[k], axis=1).max()) for k in near]
         if sum(far <= limits.moved for far in off) < min(AGREEING, len(near)):
-            each.refuse("moved", f"The screen lies {min(off):.0f} photosites off where it lies in the captures around.")
+            far = min(off) * max(each.size) / SCALE
+            each.refuse("moved", f"The screen lies {far:.0f} photosites off where it lies in the captures around.")
 
 
 def _moves(found: Sequence[Seen], layout: Layout, limits: Limits) -> list[str]:
@@ -156,34 +158,38 @@ def _keep_the_sharpest(found: Iterable[Seen]) -> None:
 
 
 def _refuse_drifted(found: Sequence[Seen], limits: Limits) -> list[str]:
-    """Refuse photographs beside a chart that is off the first one, and all of a screen whose grid shows."""
+    """Refuse photographs beside a chart that is off the first one, or in which the screen's grid shows."""
     charts = [each for each in found if each.reading and not each.fault]
     if not charts:
         return ["There is no good capture of a chart: whether the screen drifted is not known."]
-    first, notes = charts[0].reading, []
-    bad: dict[int, Drift] = {}
-    for each in charts:
-        off = drift(first, each.reading) if first and each.reading else None
-        if off is None or each.step is None:
+    drifted = {number: off for number, off in drifts(charts).items() if off and _is_far(off, limits)}
+    waves = {number: wave for number, wave in _waves(charts).items() if wave > limits.moire}
+    numbers = sorted(_waves(charts))
+    for each in found:
+        if each.step is None or each.step.kind == "chart":
             continue
-        if abs(off.light) > limits.light or off.tone > limits.tone or off.colour > limits.colour:
-            bad[each.step.number] = off
-    numbers = [each.step.number for each in charts if each.step]
-    for each in found:
-        beside = _charts_around(each.step.number, numbers) if each.step else ()
-        off = next((bad[number] for number in beside if number in bad), None)
-        if off and each.step and each.step.kind == "photograph":
-            each.refuse("drifted", f"A chart shot before or after it is off: {_in_words(off)}.")
-    waves = {each.step.number: each.reading.moire for each in charts if each.reading and each.step}
-    strong = {number for number, wave in waves.items() if wave > limits.moire}
-    for each in found:
-        if each.step and each.step.kind == "photograph" and strong & set(_charts_around(each.step.number, numbers)):
-            each.refuse("moire", f"Waves of {100 * max(waves.values()):.1f} % show in the grey of a chart near it.")
-    if strong:
-        notes.append(
-            "The screen's grid makes waves. Turn the camera by some degrees, move it, or focus a little nearer."
-        )
-    return notes
+        for number in _charts_around(each.step.number, numbers):
+            if number in drifted:
+                each.refuse("drifted", f"The chart of frame {number} is off the first: {in_words(drifted[number])}.")
+            if number in waves:
+                each.refuse("moire", f"Waves of {100 * waves[number]:.1f} % show in the chart of frame {number}.")
+    if waves:
+        return ["The screen's grid makes waves. Turn the camera by some degrees, move it, or focus a little nearer."]
+    return []
+
+
+def drifts(charts: Sequence[Seen]) -> dict[int, Drift | None]:
+    """Compare charts with the first of them, by the numbers of their frames; None where that cannot be told."""
+    first = charts[0].reading
+    return {each.step.number: drift(first, each.reading) for each in charts if each.step and each.reading and first}
+
+
+def _waves(charts: Iterable[Seen]) -> dict[int, float]:
+    return {each.step.number: each.reading.moire for each in charts if each.reading and each.step}
+
+
+def _is_far(off: Drift, limits: Limits) -> bool:
+    return abs(off.light) > limits.light or off.tone > limits.tone or off.colour > limits.colour
 
 
 def _charts_around(number: int, charts: Sequence[int]) -> tuple[int, ...]:
@@ -193,14 +199,6 @@ def _charts_around(number: int, charts: Sequence[int]) -> tuple[int, ...]:
     return (*before[-1:], *after[:1])
 
 
-def _in_words(off: Drift) -> str:
+def in_words(off: Drift) -> str:
+    """Say how far a chart is off the first one."""
     return f"{off.light:+.2f} EV in light, {off.tone:.2f} in tone, {off.colour:.3f} in colour"
-
-
-def counted(seen: Iterable[Seen]) -> Mapping[str, int]:
-    """Count the captures with each fault."""
-    counts: dict[str, int] = {}
-    for each in seen:
-        if each.fault:
-            counts[each.fault] = counts.get(each.fault, 0) + 1
-    return counts
