@@ -125,7 +125,8 @@ def _told(history: History) -> list[str]:
     """Say what the log tells of the session as a whole."""
     notes = []
     if history.interruptions:
-        notes.append(f"The session was interrupted {history.interruptions} times, and went on.")
+        times = "once" if history.interruptions == 1 else f"{history.interruptions} times"
+        notes.append(f"The session was interrupted {times}, and went on.")
     if history.sizes > 1:
         notes.append("The screen changed its size on the way; frames shown before that are not found.")
     return notes

@@ -222,7 +222,7 @@ def identify(
         list[Path] | None,
         typer.Argument(metavar="FOLDER...", help="Where a camera's own files are.", show_default=False),
     ] = None,
-    most_clipped: Annotated[float, typer.Option(min=0, max=1, help="Share of saturated photosites.")] = 0.35,
+    most_clipped: Annotated[float, typer.Option(min=0, max=1, help="Share of saturated photosites.")] = 0.5,
     seed: Seed = 1,
     json: Json = False,
 ) -> None:
@@ -255,3 +255,18 @@ def import_set(
 
         wish = importing.Wish(kind.value, folder, output, like, limit, overwrite)
         importing.bring_in(wish, as_json=json)
+
+
+@data.command()
+def describe(
+    manifest: Annotated[Path, typer.Argument(help="A manifest, or the folder it is in.", show_default=False)],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Else datasheet.md beside the manifest.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a datasheet, and its answers.")] = False,
+) -> None:
+    """Write a datasheet of a set: what can be counted is, what only you can know is asked."""
+    with refusals():
+        from crispnet.app import describing
+
+        describing.describe(manifest, output, overwrite=overwrite)

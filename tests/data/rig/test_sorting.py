@@ -70,6 +70,8 @@ def test_of_a_good_session_nothing_is_left_out():
         (seen(3, unreadable="it is damaged", sighting=None, step=None), "unreadable"),
         (seen(3, sighting=None, step=None, blur=None), "not found"),
         (seen(3, sighting=None, step=None, blur=2.0), "blurred"),
+        (seen(3, sighting=None, step=None, blur=None, clipped=0.8), "clipped"),
+        (seen(3, sighting=None, step=None, blur=None, level=0.001), "dark"),
         (seen(3, step=None), "not found"),
         (seen(2, expected=3), "wrong frame"),
         (seen(3, shift=(14.0, -6.0)), "moved"),

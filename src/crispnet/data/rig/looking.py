@@ -35,7 +35,8 @@ class Seen:
         step: of the plan that it shows; None where it shows none.
         box: what of the raw shows nothing but the photograph.
         blur: of edges, in photosites; None where it cannot be told.
-        clipped, level: share of the photosites of ``box`` that are saturated, and their mean light.
+        clipped, level: share of the photosites of ``box`` that are saturated, and their mean light; of where the screen
+            may be in a capture in which it was not found.
         alike: how it is correlated with what was shown; None where that is too plain.
         reading: of a chart.
         size: rows and columns of the raw.
@@ -53,7 +54,7 @@ class Seen:
     box: Box = NOWHERE
     blur: float | None = None
     clipped: float = 0.0
-    level: float = 0.0
+    level: float = 1.0
     alike: float | None = None
     reading: Reading | None = None
     size: tuple[int, int] = (0, 0)
@@ -70,7 +71,7 @@ class Seen:
 
 @dataclass
 class Guess:
-    """Where the screen was in the last capture in which it was found: where it may be in one that is too blurred."""
+    """Where the screen was when it was last found: where it may be in a capture whose markers cannot be read."""
 
     sighting: Sighting | None = field(default=None)
 
@@ -103,6 +104,8 @@ def look_at(taken: Taken, expected: int | None, plan: Plan, layout: Layout, *, g
     if known is not None:
         seen.blur = blur_of(view, known, layout)
     if seen.sighting is None:
+        if guess.sighting is not None:
+            _expose(seen, raw, cut_for(guess.sighting, layout.field, raw.crop))
         return seen
     guess.sighting = seen.sighting
     if seen.sighting.identity.session == plan.session and seen.sighting.identity.number < len(plan.steps):
@@ -121,8 +124,14 @@ def _measure(seen: Seen, raw: RawImage, view: np.ndarray, plan: Plan, layout: La
     seen.box = cut_for(sighting, frame.box, raw.crop)
     if step.kind == "chart":
         seen.reading = read_chart(raw, sighting, layout)
-    elif seen.box.height and seen.box.width:
-        seen.clipped, seen.level = clipped_share(raw, seen.box), level_of(raw, seen.box)
+    else:
+        _expose(seen, raw, seen.box)
+
+
+def _expose(seen: Seen, raw: RawImage, box: Box) -> None:
+    """Measure how a rectangle is exposed."""
+    if box.height and box.width:
+        seen.clipped, seen.level = clipped_share(raw, box), level_of(raw, box)
 
 
 def _name_of(exif: Mapping[str, object]) -> str:

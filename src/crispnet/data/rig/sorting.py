@@ -39,7 +39,7 @@ class Limits:
     """From where on a capture is left out.
 
     Attributes:
-        blur: photosites that edges may be spread beyond those of the sharper half of the session.
+        blur: times as far as is usual in the sharper half of the session that edges may be spread.
         clipped: share of saturated photosites.
         level: mean light, of white, below which there is mostly noise.
         alike: correlation with what was shown.
@@ -49,8 +49,8 @@ class Limits:
         side: photosites of the shorter side.
     """
 
-    blur: float = 0.6
-    clipped: float = 0.35
+    blur: float = 1.5
+    clipped: float = 0.5
     level: float = 0.01
     alike: float = 0.6
     moved: float = 6.0
@@ -84,7 +84,7 @@ def _alone(each: Seen, plan: Plan, limits: Limits) -> None:
     elif each.unreadable:
         each.refuse("unreadable", each.unreadable)
     elif each.sighting is None:
-        return  # blurred, perhaps; else said below
+        _refuse_exposure(each, limits)  # if it is not that, it may be blurred: that is said below
     elif each.step is None:
         each.refuse(
             "not found", f"Its markers are those of session {each.sighting.identity.session}, not {plan.session}."
@@ -93,19 +93,24 @@ def _alone(each: Seen, plan: Plan, limits: Limits) -> None:
         each.refuse("wrong frame", f"It shows frame {each.step.number}, and {each.expected} was to be photographed.")
     elif min(each.box.height, each.box.width) < limits.side:
         each.refuse("out of frame", f"{each.box.width} x {each.box.height} photosites show nothing but the photograph.")
-    elif each.clipped > limits.clipped:
-        each.refuse("clipped", f"{100 * each.clipped:.0f} % of the photosites are saturated.")
-    elif each.step.kind == "photograph" and each.level < limits.level:
-        each.refuse("dark", f"Its mean is {100 * each.level:.2f} % of white.")
-    elif each.alike is not None and each.alike < limits.alike:
+    elif each.step.kind == "photograph":
+        _refuse_exposure(each, limits)
+    if each.alike is not None and each.alike < limits.alike:
         each.refuse("covered", f"It is correlated by {each.alike:.2f} with what was shown.")
+
+
+def _refuse_exposure(each: Seen, limits: Limits) -> None:
+    if each.clipped > limits.clipped:
+        each.refuse("clipped", f"{100 * each.clipped:.0f} % of the photosites are saturated.")
+    elif each.level < limits.level:
+        each.refuse("dark", f"Its mean is {100 * each.level:.2f} % of white.")
 
 
 def _refuse_blurred(seen: Iterable[Seen], limits: Limits) -> None:
     spreads = [each.blur for each in seen if each.blur is not None and each.sighting]
     usual = median(sorted(spreads)[: (len(spreads) + 1) // 2]) if spreads else 0.0
     for each in seen:
-        if each.blur is not None and each.blur > usual + limits.blur:
+        if each.blur is not None and each.blur > usual * limits.blur:
             each.refuse("blurred", f"Edges are spread by {each.blur:.1f} photosites; {usual:.1f} is usual here.")
         elif each.sighting is None:
             each.refuse("not found", "Its markers cannot be read: covered, out of the picture, or far out of focus.")

@@ -29,6 +29,7 @@ FINER = 2  # samples along a photosite
 ROOM = 2e-4  # light of the dark room, of the screen's white
 QUALITY = 95
 ISO = 50
+METERED = -0.7  # EV by which a meter that weighs the middle is below one that sees the black around the photograph
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ class VirtualCamera:
         shot = Shot(
             self.model,
             kind="display",
-            ev=step.ev + fault.ev,
+            ev=METERED + step.ev + fault.ev,
             iso=step.iso or ISO,
             blur=float(np.hypot(0.6, fault.blur)),
             vignetting=0.1,
