@@ -222,7 +222,7 @@ def identify(
         list[Path] | None,
         typer.Argument(metavar="FOLDER...", help="Where a camera's own files are.", show_default=False),
     ] = None,
-    most_clipped: Annotated[float, typer.Option(min=0, max=1, help="Share of saturated photosites.")] = 0.5,
+    most_clipped: Annotated[float, typer.Option(min=0, max=1, help="Share of saturated middle tones.")] = 0.3,
     seed: Seed = 1,
     json: Json = False,
 ) -> None:

@@ -128,7 +128,7 @@ def _spreads(seen: Sequence[Seen], pairs: Sequence[Pair]) -> Iterator[list[str]]
     misfits = [pair.tags.get("misfit") for pair in pairs]
     for words, values in (
         ("blur, photosites", [each.blur for each in good]),
-        ("saturated, %", [100 * each.clipped for each in good]),
+        ("saturated middle tones, %", [100 * each.clipped for each in good]),
         ("misfit, photosites", misfits),
     ):
         known = [float(value) for value in values if isinstance(value, int | float)]

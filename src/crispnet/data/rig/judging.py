@@ -9,6 +9,7 @@ import numpy as np
 from crispnet.colour import decode_srgb
 from crispnet.data.rig.marks import MODULES, Layout
 from crispnet.data.rig.sighting import Sighting
+from crispnet.data.rig.stage import Frame
 from crispnet.raw.image import Box, RawImage
 
 ALONG = np.linspace(0.2, 0.8, 25)  # of a marker's side: where its edge is looked at
@@ -16,7 +17,8 @@ ACROSS = np.linspace(-0.9, 0.9, 55)  # modules from the edge, outwards
 SATURATED = 0.97  # of white
 SMOOTHED = 0.5  # variance of the smoothing of ``sighting.view_of``, in square photosites
 LEAST_CONTRAST = 0.003  # of white, between a marker's light and dark parts
-GRID = (36, 48)  # places at which a capture is compared with what was shown
+GRID, FINE = (36, 48), 4  # parts in which a capture is compared with what was shown; places along each of them
+MIDDLE = (40, 200)  # codes between which what is shown is neither dark nor bright
 DARKEST = 1 / 64  # of the brightest: all that is darker is alike
 PLAIN = 0.25  # stops of contrast without which nothing can be compared
 
@@ -73,9 +75,18 @@ def _widths() -> tuple[np.ndarray, np.ndarray]:
     return np.maximum.accumulate(widths), spreads
 
 
-def clipped_share(raw: RawImage, box: Box) -> float:
-    """Give the share of the photosites of a rectangle that are saturated."""
-    return float((raw.mosaic[box.rows, box.columns] >= raw.white - 0.01 * (raw.white - raw.black.max())).mean())
+def clipped_share(raw: RawImage, sighting: Sighting, frame: Frame) -> float:
+    """Give the share of photosites that are saturated where what was shown is neither dark nor bright.
+
+    What is shown bright may saturate, and what is shown black never does: neither tells how a capture is exposed.
+    """
+    nearly = raw.white - 0.01 * (raw.white - float(raw.black.max()))
+    saturated = cv2.blur((raw.mosaic >= nearly).astype(np.float32), (2, 2))
+    places = _places(frame.box, FINE)
+    shown = frame.pixels[tuple(np.rint(places[..., ::-1]).astype(int).reshape(-1, 2).T)].max(axis=1)
+    middle = (shown > MIDDLE[0]) & (shown < MIDDLE[1])
+    found = sighting.light_at(saturated, places).ravel()
+    return float(found[middle].mean() if middle.any() else found.mean())
 
 
 def level_of(raw: RawImage, box: Box) -> float:
@@ -83,24 +94,28 @@ def level_of(raw: RawImage, box: Box) -> float:
     return float((raw.mosaic[box.rows, box.columns].mean() - raw.black.mean()) / (raw.white - raw.black.mean()))
 
 
-def resemblance(view: np.ndarray, sighting: Sighting, frame: np.ndarray, box: Box) -> float | None:
+def _places(box: Box, finer: int) -> np.ndarray:
+    """Give places all over a part of the screen, ``finer`` along each side of those of ``GRID``: (h, w, 2)."""
+    down, across = (
+        begin - 0.5 + (np.arange(count * finer) + 0.5) * length / (count * finer)
+        for begin, length, count in ((box.top, box.height, GRID[0]), (box.left, box.width, GRID[1]))
+    )
+    return np.dstack(np.meshgrid(across, down))
+
+
+def resemblance(view: np.ndarray, sighting: Sighting, frame: Frame) -> float | None:
     """Correlate a capture with what was shown, on a scale of stops; None where that is too plain to tell.
 
     Args:
         view: of the capture.
         sighting: where the screen is in it.
-        frame: what was shown, (rows, columns, 3) uint8 sRGB.
-        box: the part of it to look at.
+        frame: what was shown.
     """
-    rows, columns = GRID
-    shown = decode_srgb(frame[box.rows, box.columns].astype(np.float32) / 255).mean(axis=2, dtype=np.float32)
+    (rows, columns), box = GRID, frame.box
+    shown = decode_srgb(frame.pixels[box.rows, box.columns].astype(np.float32) / 255).mean(axis=2, dtype=np.float32)
     shown = cv2.resize(shown, (columns, rows), interpolation=cv2.INTER_AREA)
     # As many places within each part as make its average of the capture, too.
-    fine = 4
-    down = box.top - 0.5 + (np.arange(rows * fine) + 0.5) * box.height / (rows * fine)
-    across = box.left - 0.5 + (np.arange(columns * fine) + 0.5) * box.width / (columns * fine)
-    finely = sighting.light_at(view, np.dstack(np.meshgrid(across, down)))
-    seen = cv2.resize(finely, (columns, rows), interpolation=cv2.INTER_AREA)
+    seen = cv2.resize(sighting.light_at(view, _places(box, FINE)), (columns, rows), interpolation=cv2.INTER_AREA)
     stops = [np.log2(np.maximum(light, DARKEST * light.max() + 1e-9)) for light in (shown, seen)]
     if stops[0].std() < PLAIN:
         return None

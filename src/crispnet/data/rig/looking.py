@@ -13,7 +13,7 @@ from crispnet.data.rig.log import History
 from crispnet.data.rig.marks import Layout
 from crispnet.data.rig.plan import Plan, Step
 from crispnet.data.rig.sighting import Sighting, cut_for, sighted, view_of
-from crispnet.data.rig.stage import drawn
+from crispnet.data.rig.stage import Frame, drawn
 from crispnet.errors import RawError
 from crispnet.raw.image import Box, RawImage
 from crispnet.raw.reader import open_raw
@@ -35,8 +35,8 @@ class Seen:
         step: of the plan that it shows; None where it shows none.
         box: what of the raw shows nothing but the photograph.
         blur: of edges, in photosites; None where it cannot be told.
-        clipped, level: share of the photosites of ``box`` that are saturated, and their mean light; of where the screen
-            may be in a capture in which it was not found.
+        clipped, level: share of saturated photosites where neither dark nor bright is shown, and mean light of all; of
+            where the screen may be in a capture in which it was not found.
         alike: how it is correlated with what was shown; None where that is too plain.
         reading: of a chart.
         size: rows and columns of the raw.
@@ -104,34 +104,31 @@ def look_at(taken: Taken, expected: int | None, plan: Plan, layout: Layout, *, g
     if known is not None:
         seen.blur = blur_of(view, known, layout)
     if seen.sighting is None:
-        if guess.sighting is not None:
-            _expose(seen, raw, cut_for(guess.sighting, layout.field, raw.crop))
+        if guess.sighting is not None and expected is not None:
+            _expose(seen, raw, guess.sighting, drawn(plan.steps[expected], layout, plan.session))
         return seen
     guess.sighting = seen.sighting
     if seen.sighting.identity.session == plan.session and seen.sighting.identity.number < len(plan.steps):
-        _measure(seen, raw, view, plan, layout)
+        seen.step = plan.steps[seen.sighting.identity.number]
+        frame = drawn(seen.step, layout, plan.session)
+        _measure(seen, raw, view, seen.sighting, frame)
+        if seen.step.kind == "chart":
+            seen.reading = read_chart(raw, seen.sighting, layout)
     return seen
 
 
-def _measure(seen: Seen, raw: RawImage, view: np.ndarray, plan: Plan, layout: Layout) -> None:
+def _measure(seen: Seen, raw: RawImage, view: np.ndarray, sighting: Sighting, frame: Frame) -> None:
     """Measure what depends on what is shown."""
-    sighting = seen.sighting
-    if sighting is None:
-        return
-    step = seen.step = plan.steps[sighting.identity.number]
-    frame = drawn(step, layout, plan.session)
-    seen.alike = resemblance(view, sighting, frame.pixels, frame.box)
+    seen.alike = resemblance(view, sighting, frame)
     seen.box = cut_for(sighting, frame.box, raw.crop)
-    if step.kind == "chart":
-        seen.reading = read_chart(raw, sighting, layout)
-    else:
-        _expose(seen, raw, seen.box)
+    _expose(seen, raw, sighting, frame)
 
 
-def _expose(seen: Seen, raw: RawImage, box: Box) -> None:
-    """Measure how a rectangle is exposed."""
+def _expose(seen: Seen, raw: RawImage, sighting: Sighting, frame: Frame) -> None:
+    """Measure how a capture of a frame is exposed."""
+    box = cut_for(sighting, frame.box, raw.crop)
     if box.height and box.width:
-        seen.clipped, seen.level = clipped_share(raw, box), level_of(raw, box)
+        seen.clipped, seen.level = clipped_share(raw, sighting, frame), level_of(raw, box)
 
 
 def _name_of(exif: Mapping[str, object]) -> str:

@@ -40,7 +40,7 @@ class Limits:
 
     Attributes:
         blur: times as far as is usual in the sharper half of the session that edges may be spread.
-        clipped: share of saturated photosites.
+        clipped: share of saturated photosites where neither dark nor bright is shown.
         level: mean light, of white, below which there is mostly noise.
         alike: correlation with what was shown.
         moved: photosites by which the screen may lie elsewhere than in neighbouring captures, in a frame of ``SCALE``.
@@ -50,7 +50,7 @@ class Limits:
     """
 
     blur: float = 1.5
-    clipped: float = 0.5
+    clipped: float = 0.3
     level: float = 0.01
     alike: float = 0.6
     moved: float = 6.0
@@ -101,7 +101,7 @@ def _alone(each: Seen, plan: Plan, limits: Limits) -> None:
 
 def _refuse_exposure(each: Seen, limits: Limits) -> None:
     if each.clipped > limits.clipped:
-        each.refuse("clipped", f"{100 * each.clipped:.0f} % of the photosites are saturated.")
+        each.refuse("clipped", f"{100 * each.clipped:.0f} % of its middle tones are saturated.")
     elif each.level < limits.level:
         each.refuse("dark", f"Its mean is {100 * each.level:.2f} % of white.")
 
