@@ -39,7 +39,7 @@ PLANTED = {  # by the name that they are to be found under
     "wrong frame": Fault(stale=True),
     "moved": Fault(moved=(14.0, -6.0)),
     "blurred": Fault(blur=1.6),
-    "clipped": Fault(ev=5.0),
+    "clipped": Fault(ev=6.0),
     "missing": Fault(lost=(".jpg",)),
 }
 RECIPE, STEPS = "crispnet", ("steps=2", "widths=8,16", "blocks=1", "dim=32", "depth=1")
