@@ -33,6 +33,15 @@ class PublishedKind(StrEnum):
     zurich = "zurich"
 
 
+Exposures = Annotated[
+    list[float] | None, typer.Option("--exposure", metavar="EV", help="Several if you like; they take turns.")
+]
+Gains = Annotated[list[int] | None, typer.Option("--iso", metavar="ISO", help="Several if you like; they take turns.")]
+Card = Annotated[
+    list[Path] | None, typer.Option("--from", metavar="FOLDER", help="Where files of a camera by `folder` come to.")
+]
+Interval = Annotated[float, typer.Option(min=0.1, max=3600, help="Seconds between exposures of a camera by `folder`.")]
+
 data = typer.Typer(
     name="data",
     help="Make what a look is learned from.",
@@ -166,22 +175,13 @@ def capture(
         Path, typer.Option("--output", "-o", metavar="SESSION", help="For the plan, the log, captures and pairs.")
     ] = Path("session"),
     camera: Annotated[CameraKind, typer.Option(help="How the camera is made to shoot.")] = CameraKind.folder,
-    exposures: Annotated[
-        list[float] | None, typer.Option("--exposure", metavar="EV", help="Several if you like; they take turns.")
-    ] = None,
-    gains: Annotated[
-        list[int] | None, typer.Option("--iso", metavar="ISO", help="Several if you like; they take turns.")
-    ] = None,
+    exposures: Exposures = None,
+    gains: Gains = None,
     each: Annotated[int, typer.Option("--captures", min=1, max=100, help="Of each photograph.")] = 1,
     chart_every: Annotated[int, typer.Option(min=1, help="Photographs between two charts.")] = 20,
     settle: Annotated[float, typer.Option(min=0, max=60, help="Seconds before each shot.")] = 0.6,
-    folders: Annotated[
-        list[Path] | None,
-        typer.Option("--from", metavar="FOLDER", help="Where files of a camera by `folder` come to."),
-    ] = None,
-    interval: Annotated[
-        float, typer.Option(min=0.1, max=3600, help="Seconds between exposures of a camera by `folder`.")
-    ] = 3.0,
+    folders: Card = None,
+    interval: Interval = 3.0,
     phone_folder: Annotated[str, typer.Option(help="Where a phone's camera app saves.")] = "/sdcard/DCIM",
     phone_key: Annotated[str, typer.Option(help="What that app takes for its shutter.")] = "KEYCODE_CAMERA",
     licence: Annotated[str, typer.Option(help="Under which the photographs may be used.")] = "not stated",

@@ -21,11 +21,15 @@ class Browser:
         """Open a page in a window of ``columns`` x ``rows`` pixels.
 
         Raises:
-            RigError: Chromium or its driver are not there, or do not start.
+            RigError: Selenium, Chromium or its driver are not there, or do not start.
         """
-        from selenium.common.exceptions import WebDriverException
-        from selenium.webdriver import Chrome, ChromeOptions, ChromeService
-
+        try:
+            from selenium.common.exceptions import WebDriverException
+            from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+        except ModuleNotFoundError as error:
+            raise RigError(
+                'Selenium is not installed. The virtual camera needs it to see a page. Run: pip install "crispnet[rig]"'
+            ) from error
         program, driver = next(filter(None, map(shutil.which, PROGRAMS)), None), shutil.which(DRIVER)
         if program is None or driver is None:
             raise RigError(

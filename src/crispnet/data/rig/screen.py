@@ -53,7 +53,13 @@ class _Stage:
 
 
 class _Server(ThreadingHTTPServer):
+    """Serves the page of one screen to who knows its secret."""
+
     daemon_threads = True
+
+    def __init__(self, port: int, stage: _Stage, secret: str) -> None:
+        super().__init__((HOST, port), _Handler)
+        self.stage, self.secret = stage, secret
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 (the library's names)
         """Pass over a browser that went away; anything else is a mistake, and is shown."""
@@ -73,7 +79,7 @@ class Screen:
     def __init__(self, port: int = 0) -> None:
         self._stage, self._secret = _Stage(), secrets.token_urlsafe(16)
         try:
-            self._server = _Server((HOST, port), _handler(self._stage, self._secret))
+            self._server = _Server(port, self._stage, self._secret)
         except OSError as error:
             raise RigError(
                 f"The screen cannot be served at {HOST}:{port}: {error.strerror or error}. A free port was needed. "
@@ -144,63 +150,61 @@ class Screen:
                 )
 
 
-def _handler(stage: _Stage, secret: str) -> type[BaseHTTPRequestHandler]:
-    """Make the class that answers requests about a stage."""
+class _Handler(BaseHTTPRequestHandler):
+    """Answers requests about what the server's screen shows."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        timeout = 60
+    server: _Server
+    protocol_version = "HTTP/1.1"
+    timeout = 60
 
-        def do_GET(self) -> None:
-            path, query = self._place()
-            if path in PAGES:
-                name, kind = PAGES[path]
-                self._answer(resources.files(__package__).joinpath(name).read_bytes(), kind)
-            elif path == "next":
-                self._answer(json.dumps(_next(stage, query)).encode(), "application/json")
-            elif path is not None and path == f"frame/{stage.turn}.png":
-                self._answer(stage.frame, "image/png")
-            else:
-                self._refuse()
+    def do_GET(self) -> None:
+        path, query = self._place()
+        if path in PAGES:
+            name, kind = PAGES[path]
+            self._answer(resources.files(__package__).joinpath(name).read_bytes(), kind)
+        elif path == "next":
+            self._answer(json.dumps(_next(self.server.stage, query)).encode(), "application/json")
+        elif path is not None and path == f"frame/{self.server.stage.turn}.png":
+            self._answer(self.server.stage.frame, "image/png")
+        else:
+            self._refuse()
 
-        def do_POST(self) -> None:
-            path, _ = self._place()
-            length = self.headers.get("Content-Length", "")
-            if path != "painted" or not length.isdecimal() or int(length) > LARGEST_WORD:
-                self._refuse()
-                return
-            if _hear(stage, self.rfile.read(int(length))):
-                self._answer(b"{}", "application/json")
-            else:
-                self._refuse()
+    def do_POST(self) -> None:
+        path, _ = self._place()
+        length = self.headers.get("Content-Length", "")
+        if path != "painted" or not length.isdecimal() or int(length) > LARGEST_WORD:
+            self._refuse()
+            return
+        if _hear(self.server.stage, self.rfile.read(int(length))):
+            self._answer(b"{}", "application/json")
+        else:
+            self._refuse()
 
-        def _place(self) -> tuple[str | None, Mapping[str, list[str]]]:
-            """Give the path behind the secret, and the query; None for who does not know it, or asks another host."""
-            split = urlsplit(self.path)
-            port = self.connection.getsockname()[1]
-            known = self.headers.get("Host") in (f"{HOST}:{port}", f"localhost:{port}")
-            first, _, rest = split.path.removeprefix("/").partition("/")
-            inside = known and secrets.compare_digest(first.encode(), secret.encode()) and "/" in split.path[1:]
-            return (rest if inside else None), parse_qs(split.query)
+    def _place(self) -> tuple[str | None, Mapping[str, list[str]]]:
+        """Give the path behind the secret, and the query; None for who does not know it, or asks another host."""
+        split = urlsplit(self.path)
+        port = self.connection.getsockname()[1]
+        known = self.headers.get("Host") in (f"{HOST}:{port}", f"localhost:{port}")
+        first, _, rest = split.path.removeprefix("/").partition("/")
+        inside = known and secrets.compare_digest(first.encode(), self.server.secret.encode()) and "/" in split.path[1:]
+        return (rest if inside else None), parse_qs(split.query)
 
-        def _answer(self, content: bytes, kind: str, status: HTTPStatus = HTTPStatus.OK) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(content)))
-            self.send_header("Cache-Control", "no-store")
-            self.send_header("Content-Security-Policy", POLICY)
-            self.send_header("X-Content-Type-Options", "nosniff")
-            self.end_headers()
-            self.wfile.write(content)
+    def _answer(self, content: bytes, kind: str, status: HTTPStatus = HTTPStatus.OK) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(content)))
+        self.send_header("Cache-Control", "no-store")
+        self.send_header("Content-Security-Policy", POLICY)
+        self.send_header("X-Content-Type-Options", "nosniff")
+        self.end_headers()
+        self.wfile.write(content)
 
-        def _refuse(self) -> None:
-            self.close_connection = True
-            self._answer(b"There is nothing here.", "text/plain", HTTPStatus.NOT_FOUND)
+    def _refuse(self) -> None:
+        self.close_connection = True
+        self._answer(b"There is nothing here.", "text/plain", HTTPStatus.NOT_FOUND)
 
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the library's names)
-            """Say nothing: the terminal belongs to the session."""
-
-    return Handler
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the library's names)
+        """Say nothing: the terminal belongs to the session."""
 
 
 def _next(stage: _Stage, query: Mapping[str, list[str]]) -> dict[str, object]:

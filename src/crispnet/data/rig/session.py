@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from crispnet.data.rig.camera import Camera
-from crispnet.data.rig.log import frames_left, history_of, note
+from crispnet.data.rig.log import LOG, frames_left, history_of, note
 from crispnet.data.rig.marks import Layout
 from crispnet.data.rig.plan import Plan, Step
 from crispnet.data.rig.screen import Screen
@@ -65,15 +65,20 @@ def run(
                 checked(step, layout)
         else:
             missed, in_a_row = missed + 1, in_a_row + 1
-        if in_a_row >= MOST_MISSED:
-            raise RigError(
-                f"{in_a_row} captures in a row failed; {folder / 'log.jsonl'} says how. A camera that hands over its "
-                "files was needed. Look at it, and call again to go on."
-            )
+            _give_up(in_a_row, folder)
         if progress is not None:
             progress(done, len(numbers))
     note(folder, "ended")
     return missed
+
+
+def _give_up(in_a_row: int, folder: Path) -> None:
+    """Refuse to go on where too many captures in a row failed."""
+    if in_a_row >= MOST_MISSED:
+        raise RigError(
+            f"{in_a_row} captures in a row failed; {folder / LOG} says how. A camera that hands over its files was "
+            "needed. Look at it, and call again to go on."
+        )
 
 
 def _shot(camera: Camera, step: Step, folder: Path, *, tries: int) -> bool:
