@@ -31,20 +31,17 @@ class History:
         missed: why a frame was not photographed, unless it was later on.
         tries: how often each frame was shown.
         layout: of the screen, as it was last.
-        camera: the name of the last camera.
         interruptions: how many times a session began that the last one had not ended for.
         sizes: how many sizes the screen had.
-        begun, ended: when the first session began, and whether the last one came to its end.
+        ended: whether the last session came to its end.
     """
 
     shot: dict[int, Taken | None] = field(default_factory=dict)
     missed: dict[int, str] = field(default_factory=dict)
     tries: dict[int, int] = field(default_factory=dict)
     layout: Layout | None = None
-    camera: str = ""
     interruptions: int = 0
     sizes: int = 0
-    begun: str = ""
     ended: bool = True
 
 
@@ -98,8 +95,7 @@ def _take_in(history: History, said: dict[str, Any], folder: Path) -> None:
         layout = Layout(int(said["rows"]), int(said["columns"]))
         history.interruptions += not history.ended
         history.sizes += layout != history.layout
-        history.begun, history.ended = history.begun or str(said["at"]), False
-        history.layout, history.camera = layout, str(said["camera"])
+        history.layout, history.ended = layout, False
     elif event == "ended":
         history.ended = True
 

@@ -1,7 +1,7 @@
 """Looks at the captures of a session one by one: what each shows, where, and what is wrong with it by itself."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -73,7 +73,7 @@ class Seen:
 class Guess:
     """Where the screen was when it was last found: where it may be in a capture whose markers cannot be read."""
 
-    sighting: Sighting | None = field(default=None)
+    sighting: Sighting | None = None
 
 
 def captures_of(history: History, raws: Iterable[Path]) -> Iterator[tuple[Taken, int | None]]:

@@ -31,8 +31,8 @@ def run(
     """Photograph what a plan says and the log of the folder does not have yet.
 
     Args:
-        plan: of the session.
-        folder: of the session; captures come into ``captures/NUMBER.ending``.
+        plan: what to show.
+        folder: of the session; captures come into ``captures``.
         screen: that a browser shows, or will.
         camera: that stands before it.
         patience: seconds to wait for the browser.
@@ -43,16 +43,13 @@ def run(
         How many captures failed.
 
     Raises:
-        RigError: the camera or the screen do not do any more. What was shot is kept, and another call goes on.
+        RigError: the camera or the screen do not do any more; what was shot is kept.
         DataError: a photograph cannot be read.
         OutputError: the folder cannot be written to.
     """
-    history, numbers = history_of(folder), [step.number for step in plan.steps]
+    history, numbers = history_of(folder), range(len(plan.steps))
     left = frames_left(numbers, history)
-    make_folder(folder / CAPTURES, purpose="captures", advice="Choose another with -o.")
-    camera.prepare()
-    layout = screen.layout(patience=patience)
-    note(folder, "begun", camera=camera.name, rows=layout.rows, columns=layout.columns, version=VERSION)
+    layout = _begin(folder, screen, camera, patience)
     missed = in_a_row = 0
     for done, number in enumerate(left, len(numbers) - len(left) + 1):
         step = plan.steps[number]
@@ -70,6 +67,15 @@ def run(
             progress(done, len(numbers))
     note(folder, "ended")
     return missed
+
+
+def _begin(folder: Path, screen: Screen, camera: Camera, patience: float) -> Layout:
+    """Make everything ready, and give the layout of the screen."""
+    make_folder(folder / CAPTURES, purpose="captures", advice="Choose another with -o.")
+    camera.prepare()
+    layout = screen.layout(patience=patience)
+    note(folder, "begun", camera=camera.name, rows=layout.rows, columns=layout.columns, version=VERSION)
+    return layout
 
 
 def _give_up(in_a_row: int, folder: Path) -> None:
