@@ -126,6 +126,18 @@ def test_exposures_are_planned_only_for_cameras_that_can_be_told(crispnet):
 
 
 @pytest.mark.usefixtures("wall")
+def test_no_page_is_opened_for_a_camera_that_is_not_there(crispnet, monkeypatch):
+    write_photographs(Path("photos"), 1)
+    opened = []
+    monkeypatch.setattr(capturing.webbrowser, "open", opened.append)
+    monkeypatch.setattr(capturing, "Gphoto2", partial(capturing.Gphoto2, program="no-such-program"))
+    result = crispnet("data", "capture", "photos", "-o", "s", "--camera", "gphoto2")
+    assert result.exit_code == 3
+    assert "no-such-program cannot be run" in result.stderr
+    assert opened == []
+
+
+@pytest.mark.usefixtures("wall")
 def test_a_session_needs_something_to_show_and_identifying_one_that_was_shown(crispnet):
     result = capture(crispnet)
     assert result.exit_code == 3

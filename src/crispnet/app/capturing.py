@@ -136,18 +136,20 @@ def _plan(wish: Wish) -> Plan:
 
 
 def _camera(wish: Wish, screen: Screen, stack: ExitStack) -> Camera:
-    """Make a camera, and let a browser show the page: on a screen, or where only the virtual camera sees it."""
+    """Prepare a camera, and let a browser show the page: on a screen, or where only the virtual camera sees it."""
     if wish.camera == "virtual":
         rows, columns = WINDOW
         browser = stack.enter_context(Browser(f"{screen.address}?begin", rows=rows, columns=columns))
         return VirtualCamera(browser.see)
+    camera: Camera = SelfShooting(wish.interval)
+    if wish.camera == "gphoto2":
+        camera = Gphoto2()
+    if wish.camera == "adb":
+        camera = Adb(folder=wish.phone_folder, key=wish.phone_key)
+    camera.prepare()
     _note(f"Open {screen.address} on the screen to be photographed, and click. It is this computer's alone.")
     webbrowser.open(screen.address)
-    if wish.camera == "gphoto2":
-        return Gphoto2()
-    if wish.camera == "adb":
-        return Adb(folder=wish.phone_folder, key=wish.phone_key)
-    return SelfShooting(wish.interval)
+    return camera
 
 
 def _note(text: str) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from crispnet.errors import MissedShot, RigError
 
+CHATTER = "* daemon "  # adb says that it starts its server
 MOST_WORDS = 400  # characters of a program's complaint that are passed on
 
 
@@ -27,7 +28,8 @@ class Answer:
 
     def words(self) -> str:
         """Sum up what it complains of, on one line."""
-        said = " ".join((self.complaint or self.output).split())
+        lines = (self.complaint or self.output).splitlines()
+        said = " ".join(" ".join(line for line in lines if not line.startswith(CHATTER)).split())
         return said[:MOST_WORDS] or f"it ended with {self.status} and said nothing"
 
 

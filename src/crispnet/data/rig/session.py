@@ -34,7 +34,7 @@ def run(
         plan: what to show.
         folder: of the session; captures come into ``captures``.
         screen: that a browser shows, or will.
-        camera: that stands before it.
+        camera: that stands before it, and is prepared.
         patience: seconds to wait for the browser.
         progress: told how many frames are done, of how many.
         checked: called after each capture, and may refuse to go on.
@@ -49,7 +49,9 @@ def run(
     """
     history, numbers = history_of(folder), range(len(plan.steps))
     left = frames_left(numbers, history)
-    layout = _begin(folder, screen, camera, patience)
+    make_folder(folder / CAPTURES, purpose="captures", advice="Choose another with -o.")
+    layout = screen.layout(patience=patience)
+    note(folder, "begun", camera=camera.name, rows=layout.rows, columns=layout.columns, version=VERSION)
     missed = in_a_row = 0
     for done, number in enumerate(left, len(numbers) - len(left) + 1):
         step = plan.steps[number]
@@ -67,15 +69,6 @@ def run(
             progress(done, len(numbers))
     note(folder, "ended")
     return missed
-
-
-def _begin(folder: Path, screen: Screen, camera: Camera, patience: float) -> Layout:
-    """Make everything ready, and give the layout of the screen."""
-    make_folder(folder / CAPTURES, purpose="captures", advice="Choose another with -o.")
-    camera.prepare()
-    layout = screen.layout(patience=patience)
-    note(folder, "begun", camera=camera.name, rows=layout.rows, columns=layout.columns, version=VERSION)
-    return layout
 
 
 def _give_up(in_a_row: int, folder: Path) -> None:
