@@ -59,7 +59,7 @@ class Wish:
 
 
 def capture(wish: Wish, *, as_json: bool) -> int:
-    """Run a session, or go on with one, make pairs of what it has, and return how many captures are left out.
+    """Run a session, or go on with one, make pairs of what it has, and return how many captures failed.
 
     Raises:
         DataError: there is nothing to show, or nothing came through.

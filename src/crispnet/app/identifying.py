@@ -36,6 +36,7 @@ from crispnet.files import make_folder, whole_file
 
 PAIRS, REPORT = "pairs", "report.html"
 UNSEEN = "No good capture shows it."
+AGAIN = "again"  # the fault that is none: another capture of the frame is kept
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Outcome:
 
 
 def identify(wish: Wish, *, as_json: bool) -> int:
-    """Make pairs of the captures of a session, say what became of each, and return how many are left out.
+    """Make pairs of the captures of a session, say what became of each, and return how many failed.
 
     Raises:
         DataError: it has no plan, was never begun, or nothing came through.
@@ -224,7 +225,7 @@ def _finish(outcome: Outcome, wish: Wish, *, as_json: bool) -> int:
         hidden.write_text(report, encoding="utf-8")
     write_manifest(outcome.pairs, folder / MANIFEST)
     _say(outcome, folder, left_out, as_json=as_json)
-    return len(left_out)
+    return sum(each["fault"] != AGAIN for each in left_out)
 
 
 def _say(outcome: Outcome, folder: Path, left_out: Sequence[dict[str, object]], *, as_json: bool) -> None:
@@ -234,7 +235,7 @@ def _say(outcome: Outcome, folder: Path, left_out: Sequence[dict[str, object]], 
         facts = {"manifest": str(folder / MANIFEST), **counts, "left_out": dict(faults), "notes": outcome.notes}
         typer.echo(json.dumps(facts, ensure_ascii=False))
         return
-    for each in left_out:
+    for each in (each for each in left_out if each["fault"] != AGAIN):
         complain(f"frame {each.get('frame', '?')} is left out: {FAULTS[str(each['fault'])]}. {each['reason']}")
     for words in outcome.notes:
         typer.echo(words, err=True)

@@ -44,6 +44,9 @@ def test_what_was_rejected_is_shot_again_under_another_name(tmp_path):
     history = history_of(tmp_path)
     assert frames_left([0], history) == [0]
     assert history.tries == {0: 1}
+    shoot(tmp_path, 1)
+    shoot(tmp_path, 0)
+    assert list(history_of(tmp_path).shot) == [1, 0]  # as they were taken
 
 
 def test_interruptions_and_other_screens_are_counted(tmp_path):

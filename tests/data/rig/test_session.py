@@ -62,6 +62,18 @@ def test_a_session_that_was_interrupted_goes_on_where_it_was(plan, tmp_path):
     assert history.shot[3].raw.name == "0003-2.dng"  # the first try may have left half a file
 
 
+def test_what_is_taken_anew_is_followed_by_a_chart(plan, tmp_path):
+    wall = Wall()
+    run(plan, tmp_path, wall, Recorder(wall, failing={2}))
+    second = Recorder(wall)
+    run(plan, tmp_path, wall, second)
+    assert [number for number, *_ in second.shot] == [2, 6]
+    assert list(history_of(tmp_path).shot) == [0, 1, 3, 4, 5, 2, 6]
+    third = Recorder(wall)
+    run(plan, tmp_path, wall, third)
+    assert third.shot == []
+
+
 def test_a_missed_shot_is_noted_and_the_others_are_shot(plan, tmp_path):
     wall = Wall()
     assert run(plan, tmp_path, wall, Recorder(wall, failing={2, 5})) == 2

@@ -147,3 +147,17 @@ def test_of_two_captures_of_a_frame_the_sharper_one_stays():
 def test_a_bad_capture_does_not_push_a_good_one_out():
     captures = [*session(), seen(4, blur=0.1, clipped=0.9)]
     assert faults(captures)[0] == {19: "clipped"}
+
+
+def test_what_was_taken_anew_is_judged_by_what_was_taken_around_it():
+    """Frame 3 was taken anew in the end, when the camera stood elsewhere and the screen was as at first again."""
+    shift = (30.0, 8.0)
+    captures = [
+        *(seen(number) for number in (0, 1, 2, 4, 5)),
+        *(seen(number, reading=reading(light=0.8) if number == 6 else None) for number in (6, 7, 8)),
+        *(seen(number, shift=shift) for number in (12, 13, 3, 14, 18)),
+    ]
+    found, _ = faults(captures)
+    assert {captures[place].step.number: fault for place, fault in found.items()} == dict.fromkeys(
+        (4, 5, 1, 2, 7, 8), "drifted"
+    )

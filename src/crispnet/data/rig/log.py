@@ -27,7 +27,8 @@ class History:
     """What a log says.
 
     Attributes:
-        shot: the files of each frame that was photographed and not rejected since; None where they come by themselves.
+        shot: the files of each frame that was photographed and not rejected since, in the order in which they were
+            taken; None where they come by themselves.
         missed: why a frame was not photographed, unless it was later on.
         tries: how often each frame was shown.
         layout: of the screen, as it was last.
@@ -104,6 +105,7 @@ def _take_in_frame(history: History, said: dict[str, Any], frame: int, folder: P
     if said["event"] == "shown":
         history.tries[frame] = history.tries.get(frame, 0) + 1
     elif said["event"] == "shot":
+        history.shot.pop(frame, None)  # so that frames stay in the order in which they were taken
         history.shot[frame] = Taken(folder / said["raw"], folder / said["picture"]) if "raw" in said else None
         history.missed.pop(frame, None)
     elif said["event"] == "missed":

@@ -77,8 +77,8 @@ class Guess:
 
 
 def captures_of(history: History, raws: Iterable[Path]) -> Iterator[tuple[Taken, int | None]]:
-    """List the captures of a log, and raws that came by themselves, with the pictures beside them."""
-    for number, taken in sorted(history.shot.items()):
+    """List the captures of a log as they were taken, and raws that came by themselves, with pictures beside them."""
+    for number, taken in history.shot.items():
         if taken is not None:
             yield taken, number
     for raw in raws:

@@ -153,7 +153,7 @@ def read_plan(folder: Path) -> Plan:
     """Read the plan of a session.
 
     Raises:
-        DataError: there is none, it is damaged, or one of its photographs is not what it was.
+        DataError: there is none, it is damaged, or one of its photographs is gone or not what it was.
     """
     path = folder / PLAN
     try:
@@ -162,7 +162,7 @@ def read_plan(folder: Path) -> Plan:
             raise ValueError(f"expected {SCHEMA!r}, got {said['schema']!r}")
         steps = tuple(Step(**step) for step in said["steps"])
         plan = Plan(int(said["session"]), float(said["settle"]), str(said["licence"]), steps)
-        changed = [name for name, digest in said["digests"].items() if Path(name).exists() and _digest(name) != digest]
+        changed = [name for name, digest in said["digests"].items() if _digest(name) != digest]
     except OSError as error:
         raise DataError(
             f"{path} cannot be read: {error.strerror or error}. The folder of a session was needed. Begin one with "

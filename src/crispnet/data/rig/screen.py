@@ -70,10 +70,7 @@ class _Server(ThreadingHTTPServer):
 class Screen:
     """Shows frames in a browser.
 
-    with Screen() as screen:
-        webbrowser.open(screen.address)
-        layout = screen.layout(patience=60)
-        screen.show(black_frame(layout, identity))
+    It is opened in a browser at ``address``; ``layout`` waits for that, and ``show`` until a frame is painted.
     """
 
     def __init__(self, port: int = 0) -> None:

@@ -49,6 +49,8 @@ def run(
     """
     history, numbers = history_of(folder), range(len(plan.steps))
     left = frames_left(numbers, history)
+    if left and history.shot and numbers[-1] not in left:
+        left.append(numbers[-1])  # a chart, which says whether the screen is still what it was
     make_folder(folder / CAPTURES, purpose="captures", advice="Choose another with -o.")
     layout = screen.layout(patience=patience)
     note(folder, "begun", camera=camera.name, rows=layout.rows, columns=layout.columns, version=VERSION)

@@ -66,7 +66,14 @@ NEIGHBOURS, AGREEING = 3, 2  # captures before and after that are asked; of thos
 
 
 def sort(seen: Sequence[Seen], plan: Plan, layout: Layout, limits: Limits = Limits()) -> list[str]:
-    """Say of each capture what is wrong with it, if anything is; return what else is worth knowing, in sentences."""
+    """Say of each capture what is wrong with it, if anything is; return what else is worth knowing, in sentences.
+
+    Args:
+        seen: the captures, as they were taken one after the other.
+        plan: of the session.
+        layout: of its screen.
+        limits: from where on a capture is left out.
+    """
     for each in seen:
         _alone(each, plan, limits)
     found = [each for each in seen if each.sighting and each.step]
@@ -169,13 +176,12 @@ def _refuse_drifted(found: Sequence[Seen], limits: Limits) -> list[str]:
         return ["There is no good capture of a chart: whether the screen drifted is not known."]
     drifted = {number: off for number, off in drifts(charts).items() if off and _is_far(off, limits)}
     waves = {number: wave for number, wave in _waves(charts).items() if wave > limits.moire}
-    numbers = sorted(_waves(charts))
-    for each in found:
+    for place, each in enumerate(found):
         if each.step is None or each.step.kind == "chart":
             continue
-        for number in _charts_around(each.step.number, numbers):
+        for number in _charts_around(place, found):
             if number in drifted:
-                each.refuse("drifted", f"The chart of frame {number} is off the first: {in_words(drifted[number])}.")
+                each.refuse("drifted", f"The chart of frame {number} is off the first: {_in_words(drifted[number])}.")
             if number in waves:
                 each.refuse("moire", f"Waves of {100 * waves[number]:.1f} % show in the chart of frame {number}.")
     if waves:
@@ -197,13 +203,14 @@ def _is_far(off: Drift, limits: Limits) -> bool:
     return abs(off.light) > limits.light or off.tone > limits.tone or off.colour > limits.colour
 
 
-def _charts_around(number: int, charts: Sequence[int]) -> tuple[int, ...]:
-    """Give the last chart before a frame and the first after it."""
-    before = [chart for chart in charts if chart <= number]
-    after = [chart for chart in charts if chart > number]
-    return (*before[-1:], *after[:1])
+def _charts_around(place: int, found: Sequence[Seen]) -> list[int]:
+    """Give the frames of the last good chart that was taken before a capture, and of the first after it."""
+    around = []
+    for side in (reversed(found[:place]), found[place + 1 :]):
+        charts = (each.step.number for each in side if each.step and each.reading and not each.fault)
+        around += [number for number in (next(charts, None),) if number is not None]
+    return around
 
 
-def in_words(off: Drift) -> str:
-    """Say how far a chart is off the first one."""
+def _in_words(off: Drift) -> str:
     return f"{off.light:+.2f} EV in light, {off.tone:.2f} in tone, {off.colour:.3f} in colour"
