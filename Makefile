@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test cluster lint format docs screenshots bench paper clean
+.PHONY: help demo test cluster lint format docs screenshots bench rig paper clean
 
 help:  ## List what can be made.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 13
@@ -44,6 +44,9 @@ paper:  ## Make the paper's experiments, tables and figures; PHOTOS=folders. Ten
 
 bench: $(VENV)/ready-dev  ## Measure developing beside the raw developers that are installed; RAW=file.
 	@$(BIN)/python benchmarks/develop.py $(RAW)
+
+rig: $(VENV)/ready-dev  ## Run the monitor rig with a virtual camera and planted faults; PHOTOS=folder. Needs chromium and its driver.
+	@$(BIN)/python benchmarks/rig.py $(PHOTOS) --write results/rig.json
 
 clean:  ## Remove the virtual environment and the demo's pictures.
 	rm -rf $(VENV) $(DEMO)

@@ -295,6 +295,27 @@ def _difficulty(result: Result) -> str:
     ])  # fmt: skip
 
 
+def _rig(result: Result) -> str:
+    rows = [(name, str(count), str(result["named"].get(name, 0))) for name, count in result["planted"].items()]
+    rows.append(("interrupted session", "1", str(result["interruptions"])))
+    error, learned = result["error_px"], result["learned"]
+    return "\n".join([
+        "## The monitor rig\n",
+        f"{result['captures']} captures, charts included, by the virtual camera of what headless Chromium shows, with",
+        "faults planted and the session killed half-way. From the plan to a scored run of two steps, unattended.\n",
+        table(["fault", "planted", "named"], rows),
+        f"Of {result['good']} good captures of photographs, {len(result['good_lost'])} were lost; of the others,",
+        f"{len(result['bad_kept'])} were kept. Another call took them anew: {result['pairs_once_taken_anew']} pairs.\n",
+        "How far the screen is found from where it is, in photosites, over the part that shows photographs:\n",
+        table(
+            ["captures", "mean", "largest mean of a capture", "largest of all places", "raw against its picture"],
+            [(str(error["captures"]), *(f"{error[name]:.3f}" for name in ERRORS))],
+        ),
+        f"{learned['pairs']['train']} pairs were learned from, {learned['scored']} scored.\n",
+    ])  # fmt: skip
+
+
+ERRORS = ("mean", "largest_mean", "largest", "raw_against_picture_mean")
 SECTIONS = {
     "develop": _develop,
     "folder": _folder,
@@ -306,6 +327,7 @@ SECTIONS = {
     "distil": _distil,
     "shading": _shading,
     "difficulty": _difficulty,
+    "rig": _rig,
 }
 
 

@@ -77,7 +77,7 @@ def _commands() -> dict[str, Callable[..., object]]:
     """List the commands by what is typed: those of the program itself, then those of its groups."""
     groups = {f"{group.name} ": group.typer_instance for group in cli.app.registered_groups}
     return {
-        f"{prefix}{command.callback.__name__}": command.callback
+        f"{prefix}{command.name or command.callback.__name__}": command.callback
         for prefix, program in {"": cli.app, **groups}.items()
         for command in (program.registered_commands if program else ())
         if command.callback

@@ -46,10 +46,10 @@ SURFACE = {
     ),
     *("Photo", "RawImage", "__version__", "develop", "load_look", "open_raw"),
 }
-# Names that libraries, the standards (tags of TIFF, EXIF and DNG) and makers give, and two titles.
+# Names that programs, libraries, the standards (tags of TIFF, EXIF and DNG) and makers give, and two titles.
 FOREIGN_COLOR = (
     r"color_desc|num_colors|ColorMatrix\d?|ColorSpace|PreviewColorSpace|InterColorProfile|CFAPlaneColor"
-    r"|Color Space|Color Rendition|ColorChecker|(?:out)?colorspace"
+    r"|Color Space|force-color-profile|Color Rendition|ColorChecker|(?:out)?colorspace"
 )
 HEAVY = {"numpy", "rawpy", "PIL", "tifffile", "imagecodecs", "torch", "torchvision", "openvino"}
 

@@ -134,5 +134,5 @@ def test_remarks_are_shown_and_have_no_figures_of_their_own():
         assert not re.search(r"\d[.,]\d|\d %", remarks), "figures come from results"
 
 
-def test_there_are_six_results():
-    assert [path.stem for path in RESULTS] == ["demosaic", "develop", "difficulty", "match", "plain", "shading"]
+def test_there_are_seven_results():
+    assert [path.stem for path in RESULTS] == ["demosaic", "develop", "difficulty", "match", "plain", "rig", "shading"]

@@ -9,6 +9,8 @@
     ├── PictureError             a picture that cannot be read, or compared with another
     ├── LookError                a look that does not exist or cannot be used
     ├── DataError                photographs, pairs or a manifest that nothing can be learned from
+    ├── RigError                 a camera that does not shoot, or a screen that does not show
+    │   └── MissedShot           one capture went wrong, the next may not
     ├── RunError                 a training run, a recipe or a checkpoint that cannot be used
     └── OutputError              the result cannot be written where it was asked for
 
@@ -51,6 +53,14 @@ class LookError(CrispnetError):
 
 class DataError(CrispnetError):
     """Photographs, pairs or a manifest from which nothing can be learned."""
+
+
+class RigError(CrispnetError):
+    """A camera that does not shoot, or a screen that does not show."""
+
+
+class MissedShot(RigError):
+    """One capture went wrong; the next may not."""
 
 
 class RunError(CrispnetError):

@@ -80,7 +80,7 @@ def _makers(ray: str | None) -> Iterator[Makers | None]:
     if ray is None:
         yield None
         return
-    from crispnet.app.capturing import makers_on
+    from crispnet.app.photographing import makers_on
     from crispnet.app.cluster import connected
 
     with connected(ray) as cluster:

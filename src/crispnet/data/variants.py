@@ -9,7 +9,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from crispnet.raw.image import EVERYTHING, RawImage
+from crispnet.data.cut import cut_out
+from crispnet.raw.image import Box, RawImage
 
 SHARES = (0.45, 0.9)  # of each side that a part keeps
 SMALLEST = 400  # photosites along the shorter side of a part
@@ -30,7 +31,8 @@ def variants(raw: RawImage, *, count: int, seed: int) -> Iterator[RawImage]:
 
 def rewritten(raw: RawImage) -> RawImage:
     """Give what is left of a raw image when it is written as a variant is, with nothing changed."""
-    return raw if raw.opcodes else _cut(raw, raw.crop.top & ~1, raw.crop.left & ~1, raw.crop.height, raw.crop.width)
+    crop = raw.crop
+    return raw if raw.opcodes else cut_out(raw, Box(crop.top & ~1, crop.left & ~1, crop.height, crop.width))
 
 
 def _part(raw: RawImage, chance: np.random.Generator) -> RawImage:
@@ -38,22 +40,7 @@ def _part(raw: RawImage, chance: np.random.Generator) -> RawImage:
     height, width = (max(min(SMALLEST, side), round(share * side)) for side in (raw.crop.height, raw.crop.width))
     top = raw.crop.top + round(chance.uniform(0, raw.crop.height - height))
     left = raw.crop.left + round(chance.uniform(0, raw.crop.width - width))
-    return _cut(raw, top & ~1, left & ~1, height, width)
-
-
-def _cut(raw: RawImage, top: int, left: int, height: int, width: int) -> RawImage:
-    """Cut out a part whose corner is even, so that the filters keep their order."""
-    rows, columns = (slice(start, start + (side & ~1)) for start, side in ((top, height), (left, width)))
-    return replace(
-        raw,
-        mosaic=np.ascontiguousarray(raw.mosaic[rows, columns]),
-        crop=EVERYTHING,
-        active_area=EVERYTHING,
-        stored_size=(0, 0),
-        black_rows=None if raw.black_rows is None else raw.black_rows[rows],
-        black_columns=None if raw.black_columns is None else raw.black_columns[columns],
-        path=None,
-    )
+    return cut_out(raw, Box(top & ~1, left & ~1, height, width))
 
 
 def _lit(raw: RawImage, gain: float) -> RawImage:
