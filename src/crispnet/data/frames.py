@@ -257,7 +257,7 @@ def open_frames(folder: str | Path, split: str) -> Sequence[Frame]:
             raise ValueError(f"{content.size} bytes instead of {sum(sizes)}")
         parts = np.split(content, np.cumsum(sizes)[:-1])
         return [_opened(entry, part) for entry, part in zip(index["frames"], parts, strict=True)]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
         raise DataError(f"The frames in {place} are damaged ({error}). Whole ones were needed. {AGAIN}") from error
 
 
