@@ -14,14 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import pen
+from crispnet.evaluate.provenance import commit
 from fuzz_develop import drive_develop
 from provenance import RESULTS, provenance, write
 
 AT_ONCE = 500  # files until the results are written
 PARSERS = {  # files for each
-    "tags": 20_000, "opcodes": 20_000, "raw": 12_000, "whole raw": 1_000, "camera's picture": 3_000, "sidecar": 6_000,
-    "picture": 12_000, "look": 15_000, "look in use": 3_000, "table": 8_000, "manifest": 8_000, "recipe": 6_000,
-    "frames": 8_000, "set of captures": 6_000, "checkpoint": 1_500, "state": 1_500,
+    "tags": 8_000, "opcodes": 10_000, "raw": 8_000, "whole raw": 600, "camera's picture": 2_000, "sidecar": 5_000,
+    "picture": 10_000, "look": 22_000, "look in use": 2_000, "table": 13_000, "manifest": 12_000, "recipe": 4_000,
+    "frames": 8_000, "set of captures": 5_000, "checkpoint": 800, "state": 600,
 }  # fmt: skip
 DEVELOP = "crispnet develop"
 WANTED = PARSERS | {DEVELOP: 2_400}
@@ -84,6 +85,7 @@ def _work_through(result: Result, target: str, wanted: int, wish: argparse.Names
         tally["peak_mb"] = max(tally["peak_mb"], round(done.peak / 1e6))
         tally["limit_mb"] = round(done.limit / 1e6)
         tally["seconds"] = round(tally["seconds"] + done.seconds, 1)
+        tally["commit"] = commit()
         _keep(result, wish.output)
         print(f"{target}: {tally['tried']} of {wanted}, {len(tally['findings'])} findings", flush=True)
 
@@ -94,8 +96,8 @@ def _visit_the_zoo(result: Result, wanted: int, wish: argparse.Namespace) -> Non
     import tempfile
 
     import numpy as np
-    import zoo
 
+    import zoo
     from crispnet.raw.reader import open_raw
 
     if result["zoo"].get("tried", 0) >= wanted:

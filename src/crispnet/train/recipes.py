@@ -110,13 +110,13 @@ class Recipe:
         shares = sum(share for _, share in self.stages)
         counted = (self.steps, self.log_every, self.validate_every, self.save_every, self.warm_up, self.seed)
         expected = {
-            f"whole numbers up to {MOST_STEPS}": all(type(each) is int and each <= MOST_STEPS for each in counted),
+            f"whole numbers up to {MOST}": all(type(each) is int and each <= MOST for each in counted),
             f"a model among {', '.join(MODELS)}": self.model in MODELS,
             f"an objective among {', '.join(NAMES)}": self.objective in NAMES,
             f"a precision among {', '.join(PRECISIONS)}": self.precision in PRECISIONS,
             "shares of the stages above 0 that add up to 1": math.isclose(shares, 1) and self.shortest_share > 0,
             "steps, log_every, validate_every and save_every of at least 1": self.shortest_period >= 1,
-            "a learning rate and a clip above 0": 0 < min(self.learning_rate, self.clip) and self._is_finite,
+            "a learning rate and a clip above 0": min(self.learning_rate, self.clip) > 0 and self._is_finite,
             "warm_up and seed of at least 0": min(self.warm_up, self.seed) >= 0,
             "constant from 0 to 1": 0 <= self.constant <= 1,
             "average from 0 to less than 1": 0 <= self.average < 1,
