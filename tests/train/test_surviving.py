@@ -160,6 +160,35 @@ def test_a_run_that_falls_apart_again_and_again_ends(tmp_path, monkeypatch):
         fit(tiny(steps=30, validate_every=100), tmp_path)
 
 
+# Other processes
+
+
+def test_two_processes_do_not_work_at_one_run(tmp_path):
+    def begin_another(_: loop.Progress) -> None:
+        with pytest.raises(RunError, match="another process is working at"):
+            fit(tiny(), tmp_path)
+
+    assert fit(tiny(steps=2), tmp_path, on_step=begin_another).step == 2
+
+
+def test_what_a_killed_process_left_behind_is_cleared_away(tmp_path):
+    (tmp_path / "pictures").mkdir()
+    for left in (tmp_path / ".crispnet-0123456789abcdef.part", tmp_path / "pictures" / ".crispnet-0123.png"):
+        left.write_bytes(b"half")
+    fit(tiny(steps=1), tmp_path)
+    assert [path.name for path in tmp_path.rglob(".*")] == [".lock"]
+
+
+@pytest.mark.parametrize("name", ["time", "time_ns"])
+def test_a_clock_that_jumps_back_changes_nothing(tmp_path, monkeypatch, name):
+    fit(tiny(), tmp_path / "steady")
+    now = iter(range(10**10, 0, -(10**6)))
+    monkeypatch.setattr(f"time.{name}", lambda: next(now))
+    run = fit(tiny(), tmp_path / "jumping")
+    assert run.step == 10
+    assert same(tmp_path / "steady", tmp_path / "jumping")
+
+
 # Light and darkness
 
 SMALL = {

@@ -204,7 +204,7 @@ def _origin(pairs: Sequence[Pair]) -> str:
 
 
 def _forget_all_but(content: Path) -> None:
-    for old in content.parent.glob("frames-*.bin"):
+    for old in (*content.parent.glob("frames-*.bin"), *content.parent.glob(".crispnet-*.part")):
         if old != content:
             with suppress(OSError):  # Windows does not delete what is still open
                 old.unlink()
