@@ -56,7 +56,7 @@ def _wish() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="another seed, other damage")
     parser.add_argument("--times", type=float, default=1.0, help="so many times the usual number of files")
     parser.add_argument("--only", choices=WANTED, help="one target alone")
-    parser.add_argument("--fresh", action="store_true", help="begin anew")
+    parser.add_argument("--fresh", action="store_true", help="begin anew, with --only that target alone")
     parser.add_argument("--output", type=Path, default=RESULTS / "reliability" / "damage.json")
     parser.add_argument("--show", nargs=2, metavar=("TARGET", "NUMBER"), help="write a file that was found")
     return parser.parse_args()
@@ -64,8 +64,10 @@ def _wish() -> argparse.Namespace:
 
 def _begun(wish: argparse.Namespace) -> Result:
     """Take up the results that are there, if they are of the same seed."""
-    if wish.output.exists() and not wish.fresh:
+    if wish.output.exists() and (wish.only or not wish.fresh):
         there = json.loads(wish.output.read_text(encoding="utf-8"))
+        if wish.fresh:
+            there["targets"].pop(wish.only, None)
         if there["seed"] == wish.seed:
             return there
     return {"seed": wish.seed, "targets": {}, "zoo": {}}

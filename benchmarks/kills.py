@@ -83,7 +83,7 @@ def killed(name: str, place: Path, *, times: int, seed: int) -> dict[str, Any]:
     outcomes = []
     while len(outcomes) < times:
         folder, row = _folder(place, f"killed-{len(outcomes)}"), min(IN_A_ROW, times - len(outcomes))
-        found = _disturbed(command, folder, whole, [moments.random() * (last - first) for _ in range(row)])
+        found = _disturbed(command, folder, whole, [moments.random() * (last - first) / 2 for _ in range(row)])
         if not found:  # it was done before; the machine was busier when it was timed
             last = first + 0.8 * (last - first)
         outcomes += found

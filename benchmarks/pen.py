@@ -71,7 +71,8 @@ class _Pen:
         command = [sys.executable, __file__, target, str(seed), str(first), str(count)]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._listening = threading.Thread(target=self._listen, daemon=True)
+        self._listening.start()
 
     def __enter__(self) -> "_Pen":
         return self
@@ -79,11 +80,13 @@ class _Pen:
     def __exit__(self, *_: object) -> None:
         self._process.kill()
         self._process.wait()
+        self._listening.join()
 
     def _listen(self) -> None:
         assert self._process.stdout
-        for line in self._process.stdout:
-            self._lines.put(line)
+        with self._process.stdout as said:
+            for line in said:
+                self._lines.put(line)
         self._lines.put(None)
 
     def __iter__(self):
