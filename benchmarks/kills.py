@@ -79,13 +79,13 @@ def killed(name: str, place: Path, *, times: int, seed: int) -> dict[str, Any]:
     material(place)
     whole = _folder(place, "whole")
     began = time.monotonic()
-    first, last = _watched(command, whole)
+    stretches = _watched(command, whole)
     outcomes = []
     while len(outcomes) < times:
         folder, row = _folder(place, f"killed-{len(outcomes)}"), min(IN_A_ROW, times - len(outcomes))
-        found = _disturbed(command, folder, whole, [moments.random() * (last - first) / 2 for _ in range(row)])
+        found = _disturbed(command, folder, whole, [moments.random() * stretches[at % 2] / 2 for at in range(row)])
         if not found:  # it was done before; the machine was busier when it was timed
-            last = first + 0.8 * (last - first)
+            stretches = [0.8 * stretch for stretch in stretches]
         outcomes += found
         shutil.rmtree(folder)
         print(f"{name}: {len(outcomes)} kills of {times}: {found}", flush=True)
@@ -148,8 +148,8 @@ def _folder(place: Path, name: str) -> Path:
 def _disturbed(command: Command, folder: Path, whole: Path, moments: Sequence[float]) -> list[dict[str, Any]]:
     """Kill the command in a folder, begin it again and kill it again; then let it finish, and see what it came to."""
     kills = []
-    for moment in moments:
-        step = _killed_at(command, folder, moment)
+    for number, moment in enumerate(moments):
+        step = _killed_at(command, folder, moment, learning=number % 2 == 1)
         if step is None:
             break
         visible = [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")]
@@ -161,24 +161,33 @@ def _disturbed(command: Command, folder: Path, whole: Path, moments: Sequence[fl
     return [kill | {"survived": same and not kill["damaged"], "left_behind": left / len(kills)} for kill in kills]
 
 
-def _killed_at(command: Command, folder: Path, moment: float) -> int | None:
-    """Kill the command some seconds after its first new file; give its step, or None where it was faster."""
-    has_begun, process = _beginning(folder), _started(command, folder)
+def _killed_at(command: Command, folder: Path, moment: float, *, learning: bool) -> int | None:
+    """Kill the command a moment after its first new file, or after its next step; None where it was faster."""
+    run = folder / command.run
+    has_begun = _going_on(run) if learning else _beginning(folder)
+    process = _started(command, folder)
     _wait(lambda: process.poll() is not None or has_begun())
     time.sleep(moment)
     process.kill()
-    return _steps(folder / command.run) if process.wait() == -signal.SIGKILL else None
+    return _steps(run) if process.wait() == -signal.SIGKILL else None
 
 
-def _watched(command: Command, folder: Path) -> tuple[float, float]:
-    """Run the command undisturbed; the seconds to its first file and to its end."""
-    began = time.monotonic()
-    has_begun, process = _beginning(folder), _started(command, folder)
+def _watched(command: Command, folder: Path) -> list[float]:
+    """Run the command undisturbed; the seconds from its first file to its first step, and from there to its end."""
+    has_begun, learns, process = _beginning(folder), _going_on(folder / command.run), _started(command, folder)
     _wait(lambda: process.poll() is not None or has_begun())
-    first = time.monotonic() - began
+    first = time.monotonic()
+    _wait(lambda: process.poll() is not None or learns())
+    learning = time.monotonic()
     if process.wait(LONGEST):
         raise SystemExit(f"expected {' '.join(command.words)} to succeed, got exit code {process.returncode}")
-    return first, time.monotonic() - began
+    return [learning - first, time.monotonic() - learning]
+
+
+def _going_on(run: Path) -> Callable[[], bool]:
+    """Give what tells whether a run has done more steps than now."""
+    before = _steps(run)
+    return lambda: _steps(run) > before
 
 
 def _beginning(folder: Path) -> Callable[[], bool]:
