@@ -70,8 +70,8 @@ def test_what_is_forbidden_is_found(source):
     assert len(list(dangers(source))) == 1
 
 
-def test_what_is_harmless_is_not(source="isp.eval(); np.loadtxt(path); f(x, shell=False); open_raw(path)"):
-    assert list(dangers(source)) == []
+def test_what_is_harmless_is_not():
+    assert list(dangers("isp.eval(); np.loadtxt(path); f(x, shell=False); open_raw(path)")) == []
     assert len(PROGRAMS) > 150
 
 
@@ -184,17 +184,14 @@ def test_weights_in_other_files_are_found_within_nodes_too():
         LookFile.parse(sealed(model), origin="a.onnx")
 
 
-@pytest.mark.parametrize(("opset", "ir"), [(9999, 10), (18, 9999), (0, 10)])
-def test_a_look_for_programs_yet_to_come_runs_or_is_refused_in_words(opset, ir, tmp_path):
+@pytest.mark.parametrize("opset", [9999, 0])
+def test_a_look_of_operators_yet_to_come_is_refused_in_words(opset, tmp_path):
     model = tiny_model()
-    model.opset_import[0].version, model.ir_version = opset, ir
+    model.opset_import[0].version = opset
     path = tmp_path / "a.onnx"
     path.write_bytes(sealed(model))
-    thumbnail = np.zeros((1, 3, 368, 480), np.float32)
-    try:
-        OpenVinoLook(path, precision="f32").render(np.zeros((1, 4, 8, 8), np.float32), thumbnail[:, 0, 0, :4])
-    except LookError as error:
-        assert "cannot be used as a look" in str(error)
+    with pytest.raises(LookError, match="cannot be used as a look"):
+        OpenVinoLook(path, precision="f32").render(np.zeros((1, 4, 8, 8), np.float32), np.zeros((1, 4), np.float32))
 
 
 def test_a_look_larger_than_any_is_refused_before_it_is_read(tmp_path, monkeypatch):
