@@ -249,6 +249,7 @@ DAMAGES = {
     "half a content": shorten,
     "no frames": change(frames=[]),
     "frames that are none": change(frames=[{"cells": "many"}]),
+    "frames without end": change(frames=[{"cells": [10**400, 1]}]),
     "no size": change(bytes=None),
     "nameless content": change(content=7),
 }

@@ -11,7 +11,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from crispnet.evaluate.page import Html, Shown, heading, page, paragraph, photograph, pictures, safe, swatch, table
+from crispnet.evaluate.fit_page import fit_page
+from crispnet.evaluate.judging import Strip, Verdict
+from crispnet.evaluate.page import (
+    UNSEEN,
+    Html,
+    Shown,
+    heading,
+    page,
+    paragraph,
+    photograph,
+    pictures,
+    safe,
+    swatch,
+    table,
+)
+from crispnet.evaluate.score import score
+from crispnet.evaluate.score_page import Case, folder_page, pair_page
 
 EVIL = "<script>alert('x')</script>\"&.jpg"
 OURS = {"html", "head", "meta", "title", "style", "body", "h1", "h2", "p", "div", "table", "thead", "tbody", "tr", "th"}
@@ -94,3 +110,49 @@ def test_photographs_are_made_small_and_never_large():
 
 def test_colours_are_colours_whatever_is_given():
     assert "#00ff07" in swatch((-5, 300, 7))
+
+
+# Whole reports, with strings that come from files
+
+
+HOSTILE = (
+    EVIL, "</title><script>", "' onmouseover='x", "{{7*7}}", "a\x00b\x1b[31m", "photo\u202egnp.exe", "\u2066x", "%s%n",
+    "<img src=//x>", "a\udcff", "javascript:x", "]]><!--",
+)  # fmt: skip
+words = st.sampled_from(HOSTILE) | st.text(max_size=30)
+
+
+def case(name: str) -> Case:
+    pixels = np.random.default_rng(0).random((24, 24, 3)).astype(np.float32)
+    measured = score(pixels, pixels[::-1])
+    small = Shown(photograph(pixels, 24), name)
+    return Case(name, (24, 24), measured, shown=(small, small, small), notes=(name,))
+
+
+@settings(max_examples=40, deadline=None)
+@given(name=words)
+def test_whatever_a_file_is_called_stays_words_in_every_report(name):
+    one = case(name)
+    small = one.shown[0]
+    strip = Strip(small, dict.fromkeys(("before", name), small), dict.fromkeys(("before", name), small))
+    verdict = Verdict({"before": [one], name: [one]}, [strip])
+    facts = {"cameras": name, name: "x"}
+    for text in (
+        pair_page(name, one),
+        folder_page(name, [one], refused={name: name}),
+        fit_page(name, verdict, chosen=name, beside=["before"], remarks=[name], facts=facts),
+    ):
+        read = Reader(text)
+        assert read.tags <= OURS
+        assert read.open == []
+        assert {attribute for attribute, _ in read.attributes} <= {
+            *("lang", "charset", "http-equiv", "content", "name", "class", "alt", "width", "height", "src", "style"),
+        }
+        assert not UNSEEN.search(text)
+        assert text.encode("utf-8")
+
+
+def test_what_turns_the_direction_of_words_is_shown():
+    assert safe("photo\u202egnp.exe") == "photo\\u202egnp.exe"
+    assert safe("\x1b[31m\tred\n") == "\\u001b[31m\tred\n"
+    assert safe("صورة \u200f1.dng") == "صورة \u200f1.dng"

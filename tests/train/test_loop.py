@@ -2,87 +2,22 @@
 
 import json
 import os
+import re
 import signal
 import threading
-from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from safetensors import safe_open
 
-from crispnet.data.frames import Frame
 from crispnet.errors import OutputError, RunError
 from crispnet.model import checkpoint
-from crispnet.train import loop, step, validation
+from crispnet.train import generations, loop, step, validation
 from crispnet.train.log import read_log
 from crispnet.train.recipes import PAPER, RECIPES, Recipe
 from crispnet.train.state import first_state
-
-TINY = {
-    "stages": "frames:8x12:2x1:0.5,patches:8x8:2x2:0.5",
-    "widths": "4,8", "blocks": "1", "precision": "f32", "warm_up": "0", "average": "0.9",
-    "steps": "10", "log_every": "3", "validate_every": "4", "save_every": "1000",
-}  # fmt: skip
-
-
-def tiny(name: str = "wb-levels-1-3", **changes: object) -> Recipe:
-    theirs = {"wb-levels-1-3": {"widths": "4,4,8"}, "crispnet": {"dim": "16", "depth": "1"}}.get(name, {})
-    return RECIPES[name].set(*(f"{key}={value}" for key, value in (TINY | theirs | changes).items()))
-
-
-def frame(seed: int) -> Frame:
-    """A picture in a warm light, blurred enough that a tiny network can render it."""
-    random = np.random.default_rng(seed)
-    rgb = np.kron(random.uniform(0.05, 0.9, (3, 5, 4)), np.ones((4, 6))).astype(np.float32)
-    packed = rgb[[0, 1, 2, 1]] * np.array([0.5, 1, 0.7, 1], np.float32)[:, None, None]
-    target = np.kron(np.moveaxis(rgb, 0, -1) ** (1 / 2.2), np.ones((2, 2, 1)))
-    return Frame(
-        name=f"frame {seed}",
-        scene=f"scene {seed}",
-        packed=packed.astype(np.float16),
-        target=np.rint(255 * target).astype(np.uint8),
-        thumbnail=np.full((3, 368, 480), packed.mean(), np.float32),
-        white_balance=np.array([2, 1, 1 / 0.7, 1], np.float32),
-        to_srgb=np.eye(3, dtype=np.float32),
-        tags={},
-    )
-
-
-SIZE = (10, 12)  # of validations
-FRAMES, VALIDATION = [frame(seed) for seed in range(3)], [frame(seed) for seed in range(10, 12)]
-BROKEN = replace(FRAMES[0], packed=np.full_like(FRAMES[0].packed, np.nan))
-
-
-def fit(recipe: Recipe, folder, *, frames=FRAMES, **options) -> loop.Run:
-    return loop.fit(recipe, frames, VALIDATION, folder, **{"device": "cpu", "threads": 1} | options)
-
-
-def tensors(path) -> dict[str, torch.Tensor]:
-    with safe_open(path, "pt") as file:
-        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-
-
-def same(first, second, name: str = "last.safetensors") -> bool:
-    ours, theirs = tensors(first / name), tensors(second / name)
-    return ours.keys() == theirs.keys() and all(torch.equal(ours[key], theirs[key]) for key in ours)
-
-
-def what_was_logged(folder) -> list[dict[str, float]]:
-    """The log without its clocks."""
-    clocks = {"seconds", "steps_per_second"}
-    return [{key: value for key, value in line.items() if key not in clocks} for line in read_log(folder)]
-
-
-def stopper(at: int):
-    stop = threading.Event()
-
-    def on_step(progress: loop.Progress) -> None:
-        if progress.step == at:
-            stop.set()
-
-    return {"stop": stop, "on_step": on_step}
+from runs import BROKEN, FRAMES, SIZE, VALIDATION, fit, same, spoiled, stopper, tensors, tiny, what_was_logged
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -387,7 +322,7 @@ class Crash(Exception):
     pass
 
 
-@pytest.mark.parametrize("name", ["save_state", "validate"])
+@pytest.mark.parametrize("name", ["keep", "validate"])
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_crash_costs_time_and_nothing_else(whole_run, tmp_path, monkeypatch, name, moment):
     """The second saving, or the second validation, never comes back."""
@@ -429,27 +364,36 @@ def test_a_disk_that_fails_leaves_the_old_state(tmp_path, monkeypatch):
 
 
 def test_the_state_is_saved_by_steps_and_by_the_clock(tmp_path, monkeypatch):
-    saved, real = [], loop.save_state
-    monkeypatch.setattr(loop, "save_state", lambda state, path: (saved.append(state.counts.step), real(state, path)))
+    saved, real = [], generations.save_state
+
+    def saving(state, path):
+        saved.append(state.counts.step)
+        real(state, path)
+
+    monkeypatch.setattr(generations, "save_state", saving)
     fit(tiny(save_every=3, validate_every=100, steps=7), tmp_path / "steps")
-    assert saved == [3, 6, 7]
+    assert saved == [0, 3, 6, 7]
     saved.clear()
     fit(tiny(validate_every=100, steps=3), tmp_path / "clock", save_seconds=0)
-    assert saved == [1, 2, 3]
+    assert saved == [0, 1, 2, 3]
 
 
 # What is not finite
 
 
-def test_a_step_that_is_not_finite_is_skipped_and_counted(tmp_path):
+def test_a_step_that_is_not_finite_is_skipped_counted_and_named(tmp_path, monkeypatch):
     recipe = tiny("classification-cnn", stages="frames:8x12:1x1:1", steps=9)
-    shown = replace(BROKEN, thumbnail=np.full_like(BROKEN.thumbnail, np.nan))
-    run = fit(recipe, tmp_path, frames=[shown, *FRAMES[1:]])
+    monkeypatch.setattr(loop, "batch", spoiled(1, 4, 7))
+    run = fit(recipe, tmp_path)
     assert run.skipped == 3
     assert all(torch.isfinite(tensor).all() for tensor in tensors(tmp_path / "last.safetensors").values())
     losses = [line for line in read_log(tmp_path) if "loss" in line]
     assert losses[-1]["skipped"] == 3
     assert all(np.isfinite(line["loss"]) for line in losses)
+    remarks = [(line["step"], line["remark"]) for line in read_log(tmp_path) if "remark" in line]
+    assert [step for step, _ in remarks] == [2, 5, 8]
+    assert tuple(words for _, words in remarks) == run.remarks
+    assert all(re.search(r"was skipped; it showed frame \d\.", words) for words in run.remarks)
 
 
 def test_a_skipped_step_moves_nothing():
@@ -462,11 +406,6 @@ def test_a_skipped_step_moves_nothing():
     assert (state.counts.step, state.counts.skipped, state.counts.skipped_in_a_row) == (1, 1, 1)
     step.learn(state, loop.batch(FRAMES, stage, seed=0, step=1), recipe)
     assert (state.counts.step, state.counts.skipped, state.counts.skipped_in_a_row) == (2, 1, 0)
-
-
-def test_a_run_that_fell_apart_ends(tmp_path):
-    with pytest.raises(RunError, match=r"20 steps in a row had no finite loss.*lower learning_rate"):
-        fit(tiny(steps=30, validate_every=100), tmp_path, frames=[BROKEN])
 
 
 # Refusals
@@ -496,17 +435,25 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("damage", ["truncated", "empty", "checkpoint", "other model"])
-def test_a_damaged_state_is_refused(whole_run, tmp_path, damage):
-    fit(tiny(), tmp_path, **stopper(1))
-    path = tmp_path / "last.safetensors"
+def test_a_damaged_state_costs_time_and_two_damaged_ones_are_refused(whole_run, tmp_path, damage):
+    fit(tiny(), tmp_path, **stopper(6))
+    last, good = tmp_path / "last.safetensors", tmp_path / "good.safetensors"
     content = {
-        "truncated": path.read_bytes()[:-100],
+        "truncated": last.read_bytes()[:-100],
         "empty": b"",
         "checkpoint": (whole_run.folder / "best.safetensors").read_bytes(),
         "other model": _state_of_another_model(tmp_path / "other"),
     }
-    path.write_bytes(content[damage])
-    with pytest.raises(RunError, match=r"last\.safetensors cannot be continued from.*Start the run anew"):
+    last.write_bytes(content[damage])
+    run = fit(tiny(), tmp_path)
+    (said,) = run.remarks
+    assert re.search(r"last\.safetensors is damaged, and the run goes on from step 4: .* cannot be continued", said)
+    assert same(whole_run.folder, tmp_path)
+    steps = [line for line in what_was_logged(tmp_path) if "remark" not in line]
+    assert steps == what_was_logged(whole_run.folder)
+    last.write_bytes(content[damage])
+    good.write_bytes(content[damage])
+    with pytest.raises(RunError, match=r"good\.safetensors cannot be continued from.*Start the run anew"):
         fit(tiny(), tmp_path)
 
 

@@ -32,11 +32,15 @@ def state_dict(network, *, value=None):
     return tensors | {"classifier.0.weight": torch.zeros(2, 2), "classifier.0.bias": torch.zeros(2)}
 
 
+def save(tensors, path):
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path)
+
+
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    paths = {network: tmp_path_factory.mktemp("weights") / f"{network}.pth" for network in NETWORKS}
+    paths = {network: tmp_path_factory.mktemp("weights") / f"{network}.safetensors" for network in NETWORKS}
     for network, path in paths.items():
-        torch.save(state_dict(network), path)
+        save(state_dict(network), path)
     return paths
 
 
@@ -59,13 +63,11 @@ def test_the_networks_are_the_published_ones(network, numbers, cells, files):
     assert features(torch.rand(1, 3, 32, 48)).shape == (1, 512, 32 // cells, 48 // cells)
 
 
-@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
-def test_weights_are_read_from_either_kind_of_file(suffix, tmp_path, monkeypatch):
+def test_weights_of_half_the_precision_become_whole(tmp_path, monkeypatch):
     monkeypatch.setitem(NETWORKS, "vgg16", (4, POOL, 8))
     monkeypatch.setitem(CONVOLUTIONS, "vgg16", [0, 3])
     tensors = {name: torch.rand(tensor.shape).half() for name, tensor in state_dict("vgg16").items()}
-    path = tmp_path / f"vgg16{suffix}"
-    (save_file if suffix == ".safetensors" else torch.save)(tensors, path)
+    save(tensors, path := tmp_path / "vgg16.safetensors")
     ours = read_features(path, network="vgg16").state_dict()
     assert set(ours) == {name for name in tensors if name.startswith("features.")}
     assert all(torch.equal(tensor, tensors[name].float()) for name, tensor in ours.items())
@@ -95,14 +97,12 @@ def broken(tensors, name, tensor):
             lambda tensors: broken(tensors, "features.0.bias", torch.full((64,), torch.nan)),
             r"has values that are no finite numbers in features",
         ),
-        (lambda tensors: {"state_dict": tensors}, "holds something else than tensors by their names"),
-        (lambda tensors: list(tensors.values()), "holds something else than tensors by their names"),
     ],
 )
 def test_weights_that_do_not_fit_are_refused(change, said, tmp_path):
-    torch.save(change(state_dict("vgg16")), tmp_path / "weights.pth")
-    with pytest.raises(RunError, match=rf"weights\.pth {said}.* was needed\. Save it anew"):
-        read_features(tmp_path / "weights.pth", network="vgg16")
+    save(change(state_dict("vgg16")), path := tmp_path / "weights.safetensors")
+    with pytest.raises(RunError, match=rf"weights\.safetensors {said}.* was needed\. Save it anew"):
+        read_features(path, network="vgg16")
 
 
 @pytest.mark.parametrize("name", ["weights.pth", "weights.safetensors"])
@@ -110,7 +110,7 @@ def test_weights_that_do_not_fit_are_refused(change, said, tmp_path):
 def test_what_is_no_file_of_weights_is_refused(name, content, tmp_path):
     if content is not None:
         (tmp_path / name).write_bytes(content)
-    with pytest.raises(RunError, match=rf"The weights .*{name} (cannot be read: |is no file of weights)"):
+    with pytest.raises(RunError, match=rf"The weights .*{name} cannot be read as safetensors: "):
         read_features(tmp_path / name, network="vgg16")
 
 

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from crispnet.app.refusing import complain
 from crispnet.app.watching import watched
-from crispnet.data.frames import Frame, write_frames
+from crispnet.data.frames import Frame, LeaveOut, write_frames
 from crispnet.data.pairs import Pair, read_manifest
 from crispnet.errors import OutputError
 from crispnet.files import whole_file
@@ -24,8 +25,16 @@ def pairs_in(data: Path) -> list[Pair]:
     return read_manifest(data / MANIFEST)
 
 
-def frames_of(pairs: Sequence[Pair], split: str, *, places: Sequence[Path]) -> Sequence[Frame]:
+def frames_of(
+    pairs: Sequence[Pair], split: str, *, places: Sequence[Path], leave_out: LeaveOut | None = None
+) -> Sequence[Frame]:
     """Open the frames of a split, written before or now, in the first of some folders that can be written to.
+
+    Args:
+        pairs: of any split.
+        split: which of them.
+        places: folders for frames.
+        leave_out: told of each pair that cannot be decoded, and why; without it, that is an error.
 
     Raises:
         DataError: there is no pair in the split, or one cannot be learned from.
@@ -35,16 +44,25 @@ def frames_of(pairs: Sequence[Pair], split: str, *, places: Sequence[Path]) -> S
     count = sum(pair.split == split for pair in pairs)
     for place in places[:-1]:
         try:
-            return _written(pairs, split, place, count)
+            return _written(pairs, split, place, count, leave_out)
         except OutputError:
             continue
-    return _written(pairs, split, places[-1], count)
+    return _written(pairs, split, places[-1], count, leave_out)
 
 
-def _written(pairs: Sequence[Pair], split: str, place: Path, count: int) -> Sequence[Frame]:
+def _written(pairs: Sequence[Pair], split: str, place: Path, count: int, leave_out: LeaveOut | None) -> Sequence[Frame]:
     with watched(count, "decoding") as tell:
+
+        def progress(done: int, _: int) -> None:
+            tell(done)
+
         workers = 1 if count <= FEW else None
-        return write_frames(pairs, place, split, workers=workers, progress=lambda done, _: tell(done))
+        return write_frames(pairs, place, split, workers=workers, progress=progress, leave_out=leave_out)
+
+
+def complain_of(raw: str, reason: str) -> None:
+    """Say on standard error which raw nothing is learned from, and why."""
+    complain(f"{raw} is left out: {reason}")
 
 
 @dataclass(frozen=True)

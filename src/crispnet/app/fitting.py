@@ -21,11 +21,12 @@ import typer
 from crispnet.app import batch
 from crispnet.app.aligning import lay
 from crispnet.app.becoming import AFTER, BEFORE, Contenders, become
-from crispnet.app.collecting import MANIFEST, frames_of
+from crispnet.app.collecting import MANIFEST, complain_of, frames_of
 from crispnet.app.commanding import check_template, make_pictures
 from crispnet.app.refusing import complain
 from crispnet.app.scanning import Wish as Scan
 from crispnet.app.scanning import find_pairs
+from crispnet.app.training import say_remarks
 from crispnet.app.varying import VARIANT, varied
 from crispnet.app.watching import watched
 from crispnet.data.finding import Finder
@@ -134,6 +135,7 @@ def fit_and_say(wish: Wish, *, as_json: bool) -> bool:
             tell(progress.step, note=f"loss {progress.loss:.4f}", left=progress.seconds_left)
 
         run = train(recipe, material.frames, material.validation, wish.folder / "run", on_step=on_step)
+    say_remarks(run)
     if run.step < recipe.steps:
         typer.echo(f"Stopped and saved after {run.step} of {recipe.steps} steps. The same command goes on.", err=True)
         return False
@@ -178,10 +180,12 @@ def _material(pairs: Sequence[Pair], folder: Path) -> Material:
             "and one to judge by; better twenty. Add raws of other places and other light."
         )
     frames, held_out = (
-        frames_of(pairs, split, places=[folder]) for split in ("train", "test" if present["test"] else "validation")
+        frames_of(pairs, split, places=[folder], leave_out=complain_of)
+        for split in ("train", "test" if present["test"] else "validation")
     )
-    spare = present["test"] and present["validation"]
-    return Material(frames, frames_of(pairs, "validation", places=[folder]) if spare else held_out, held_out)
+    if not (present["test"] and present["validation"]):
+        return Material(frames, held_out, held_out)
+    return Material(frames, frames_of(pairs, "validation", places=[folder], leave_out=complain_of), held_out)
 
 
 def _say_few(material: Material) -> None:

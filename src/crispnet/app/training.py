@@ -7,7 +7,8 @@ from pathlib import Path
 
 import typer
 
-from crispnet.app.collecting import MANIFEST, Origin, frames_of, pairs_in
+from crispnet.app.collecting import MANIFEST, Origin, complain_of, frames_of, pairs_in
+from crispnet.app.refusing import complain
 from crispnet.app.simulating import Wish as Captures
 from crispnet.app.simulating import take_captures
 from crispnet.app.watching import watched
@@ -19,7 +20,11 @@ from crispnet.train.loop import Progress, Run, fit
 from crispnet.train.recipes import RECIPES, Recipe, read_recipe
 
 STATE = "last.safetensors"
-OF_A_RUN = ("recipe.json", "log.jsonl", STATE, "best.safetensors", "data.json", "pictures", "tensorboard")
+OF_A_RUN = (
+    *("recipe.json", "log.jsonl", STATE, "good.safetensors", "best.safetensors", "data.json", "pictures"),
+    "tensorboard",
+)
+MOST_REMARKS = 10  # that are said
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,9 @@ def follow(recipe: Recipe, data: Path, folder: Path, *, device: str = "auto", th
     """
     pairs = pairs_in(data)
     places = (data / "frames", folder / "frames")
-    frames, validation = (frames_of(pairs, split, places=places) for split in ("train", "validation"))
+    frames, validation = (
+        frames_of(pairs, split, places=places, leave_out=complain_of) for split in ("train", "validation")
+    )
     _remember(Origin.of(data, pairs), folder)
     _note(f"{recipe.name} learns from {len(frames)} captures, and is validated with {len(validation)}: {folder}")
     with watched(recipe.steps, "training") as tell:
@@ -87,7 +94,17 @@ def follow(recipe: Recipe, data: Path, folder: Path, *, device: str = "auto", th
         def on_step(progress: Progress) -> None:
             tell(progress.step, note=f"loss {progress.loss:.4f}", left=progress.seconds_left)
 
-        return fit(recipe, frames, validation, folder, device=device, threads=threads, on_step=on_step)
+        run = fit(recipe, frames, validation, folder, device=device, threads=threads, on_step=on_step)
+    say_remarks(run)
+    return run
+
+
+def say_remarks(run: Run) -> None:
+    """Say what a run found to be wrong, the first of it; its log has the rest."""
+    for remark in run.remarks[:MOST_REMARKS]:
+        complain(remark)
+    if len(run.remarks) > MOST_REMARKS:
+        complain(f"{len(run.remarks) - MOST_REMARKS} more such remarks are in {run.folder / 'log.jsonl'}.")
 
 
 def _recipe(wish: Wish) -> Recipe:

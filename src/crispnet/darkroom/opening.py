@@ -5,7 +5,6 @@ they lie in the file; **pixels** are (h, w, 3) float32 sRGB, upright.
 """
 
 import io
-import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -106,7 +105,9 @@ def _decoding(path: Path) -> Iterator[None]:
         ) from error
     except Image.DecompressionBombError as error:
         raise _too_large(path) from error
-    except (OSError, ValueError, SyntaxError, RuntimeError, EOFError, IndexError, struct.error) as error:
+    except PictureError:
+        raise
+    except Exception as error:  # a damaged picture can fail anywhere in a decoder, and with any type
         raise PictureError(
             f"{path} cannot be decoded ({error}). A whole picture ({KNOWN}) was needed. Copy or export it again."
         ) from error
@@ -132,7 +133,9 @@ def _deep_tiff(path: Path, data: bytes) -> _Decoded | None:
             raise _too_large(path)
         stored = page.asarray()
         stored = np.moveaxis(stored, 0, -1) if page.samplesperpixel > 1 and page.planarconfig == 2 else stored
-        turn, profile = page.tags.valueof(ORIENTATION, 1), page.iccprofile
+        if stored.shape not in _shapes(page):
+            raise ValueError(f"pixels of {stored.shape} in a picture of {page.imagewidth} x {page.imagelength}")
+        turn, profile = _eighth(page.tags.valueof(ORIENTATION, 1)), page.iccprofile
         more = (f"holds {len(file.pages)} pages, of which the first was read",) if len(file.pages) > 1 else ()
     if stored.dtype.kind == "f" and not profile:
         raise PictureError(
@@ -142,6 +145,12 @@ def _deep_tiff(path: Path, data: bytes) -> _Decoded | None:
     values = _to_unit(stored, page.bitspersample)
     values = 1 - values if page.photometric == 0 else values
     return _Decoded(_opaque(path, values), page.bitspersample, turn, profile, notes=more)
+
+
+def _shapes(page: tifffile.TiffPage) -> set[tuple[int, ...]]:
+    """Give the shapes that the pixels of a page may have."""
+    size = page.imagelength, page.imagewidth
+    return {(*size, page.samplesperpixel)} | ({size} if page.samplesperpixel == 1 else set())
 
 
 def _refuse_raw(path: Path, page: tifffile.TiffPage) -> None:
@@ -197,9 +206,13 @@ def _by_pillow(path: Path, data: bytes) -> _Decoded:
 
 def _turn(picture: Image.Image) -> int:
     try:
-        found: Any = picture.getexif().get(ORIENTATION)
+        return _eighth(picture.getexif().get(ORIENTATION))
     except Exception:  # Pillow checks little of what it unpacks; a picture with odd tags is still a picture
         return 1
+
+
+def _eighth(found: Any) -> int:
+    """Take one of the eight orientations at its word, and anything else for the first."""
     return int(found) if found in range(1, 9) else 1
 
 

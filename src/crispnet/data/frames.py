@@ -12,26 +12,27 @@ The index is written last and names its own content, so that a folder that was l
 import hashlib
 import json
 import math
-import multiprocessing
+import mmap
 import os
 import secrets
-from collections import deque
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from crispnet.colour import XYZ_TO_SRGB
+from crispnet.data.decoding import decoded
+from crispnet.data.kept import Kept
 from crispnet.data.laid import believed, laid_target
-from crispnet.data.pairs import Pair
+from crispnet.data.pairs import Pair, distinct_names
 from crispnet.data.proofs import cropped, smaller
 from crispnet.data.target import LAID, target_of, whole_cells
-from crispnet.errors import DataError
+from crispnet.errors import CrispnetError, DataError
 from crispnet.files import make_folder, whole_file
 from crispnet.raw.bayer import THUMBNAIL, pack_linear, thumbnail
 from crispnet.raw.image import RawImage
@@ -42,6 +43,7 @@ from crispnet.version import VERSION
 SCHEMA = "crispnet frames 1"
 INDEX = "frames.json"
 AGAIN = "Write the frames again from their manifest."
+LeaveOut = Callable[[str, str], object]  # takes the path of a raw, and why
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +59,7 @@ class Frame:
         white_balance: (4,) float32 multipliers R, G, B, G; green is 1.
         to_srgb: (3, 3) float32 from balanced camera values to linear sRGB.
         tags: those of the pair.
+        kept: where the pixels are on the disk, None of a frame that is not from there.
     """
 
     name: str
@@ -67,6 +70,7 @@ class Frame:
     white_balance: np.ndarray
     to_srgb: np.ndarray
     tags: Mapping[str, object]
+    kept: Kept | None = None
 
 
 def frame_of(pair: Pair) -> Frame:
@@ -122,6 +126,7 @@ def write_frames(
     *,
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
+    leave_out: LeaveOut | None = None,
 ) -> Sequence[Frame]:
     """Decode the pairs of a split into ``folder/split`` and open them.
 
@@ -134,34 +139,51 @@ def write_frames(
         split: which of the pairs to decode.
         workers: processes to decode with (default: one per core).
         progress: told how many are done, of how many.
+        leave_out: told of each pair that cannot be decoded, and why; without it, that is an error.
 
     Raises:
-        DataError: there is no pair, or one cannot be learned from (the message names it).
-        RawError: a raw file cannot be read.
+        DataError, RawError: there is no pair, none can be decoded or, without ``leave_out``, one cannot.
         OutputError: the frames cannot be written there.
     """
     chosen, place = [pair for pair in pairs if pair.split == split], Path(folder) / split
     if not chosen:
         raise DataError(f"There is no pair to {split} with. One at least was needed. Split the manifest by scene.")
-    origin = _origin(chosen)
-    with suppress(DataError):
-        if _index_of(place)["origin"] == origin:
-            return open_frames(folder, split)
+    known = _written_before(place, origin := _origin(chosen))
+    if known is not None and (leave_out or not known):
+        for raw, reason in known:
+            if leave_out:
+                leave_out(raw, reason)
+        return open_frames(folder, split)
     make_folder(place, purpose="the frames")
     content = place / f"frames-{secrets.token_hex(4)}.bin"
-    entries = []
+    left_out: list[tuple[str, str]] = []
     with whole_file(content, overwrite=False) as hidden, hidden.open("xb") as file:
-        for frame in _named(_decoded(chosen, workers or cores()), chosen):
-            file.writelines(part.data for part in (frame.packed, frame.target, frame.thumbnail))
-            entries.append(_entry(frame))
+        entries = []
+        for done, (pair, found) in enumerate(_decoded(chosen, workers or cores()), 1):
+            if isinstance(found, Frame):
+                entries.append(_stored(found, file))
+            elif leave_out:
+                left_out.append((str(pair.raw), str(found)))
+                leave_out(*left_out[-1])
+            else:
+                raise found
             if progress:
-                progress(len(entries), len(chosen))
+                progress(done, len(chosen))
         size = file.tell()
-    index = {"schema": SCHEMA, "content": content.name, "bytes": size, "origin": origin, "frames": entries}
+        if not entries:
+            raise DataError(f"None of the {len(chosen)} pairs can be learned from. The first: {left_out[0][1]}")
+    index = {"schema": SCHEMA, "content": content.name, "bytes": size, "origin": origin, "left_out": left_out}
     with whole_file(place / INDEX, overwrite=True) as hidden:
-        hidden.write_text(json.dumps(index, indent=1), encoding="utf-8")
+        hidden.write_text(json.dumps(index | {"frames": entries}, indent=1), encoding="utf-8")
     _forget_all_but(content)
     return open_frames(folder, split)
+
+
+def _decoded(pairs: Sequence[Pair], workers: int) -> Iterator[tuple[Pair, Frame | CrispnetError]]:
+    """Decode pairs, in order, and name their frames; of one that cannot be decoded, give the reason."""
+    found = decoded(pairs, frame_of, workers=workers, name=lambda pair: pair.raw)
+    for name, (pair, frame) in zip(distinct_names(pairs), found, strict=True):
+        yield pair, replace(frame, name=name) if isinstance(frame, Frame) else frame
 
 
 def _origin(pairs: Sequence[Pair]) -> str:
@@ -182,56 +204,18 @@ def _origin(pairs: Sequence[Pair]) -> str:
 
 
 def _forget_all_but(content: Path) -> None:
-    for old in content.parent.glob("frames-*.bin"):
+    for old in (*content.parent.glob("frames-*.bin"), *content.parent.glob(".crispnet-*.part")):
         if old != content:
             with suppress(OSError):  # Windows does not delete what is still open
                 old.unlink()
 
 
-def _decoded(pairs: Sequence[Pair], workers: int) -> Iterator[Frame]:
-    """Decode pairs, in order, several at a time."""
-    if workers == 1:
-        yield from map(frame_of, pairs)
-        return
-    # LibRaw's OpenMP deadlocks in a forked process, hence spawn. Few wait at a time: each frame is some megabytes.
-    with ProcessPoolExecutor(min(workers, len(pairs)), multiprocessing.get_context("spawn")) as pool:
-        running: deque[Future[Frame]] = deque()
-        try:
-            for pair in pairs:
-                running.append(pool.submit(frame_of, pair))
-                if len(running) > 2 * workers:
-                    yield running.popleft().result()
-            while running:
-                yield running.popleft().result()
-        except BrokenProcessPool as error:
-            raise DataError(
-                "A process that decodes pairs was ended by the system. Enough memory was needed. Try fewer workers."
-            ) from error
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def _named(frames: Iterable[Frame], pairs: Sequence[Pair]) -> Iterator[Frame]:
-    """Name frames after their raws: by as much of the path as tells them apart."""
-    raws = [pair.raw.absolute() for pair in pairs]
-    above = os.path.commonpath([raw.parent for raw in raws])
-    paths = [raw.relative_to(above) for raw in raws]
-    candidates: list[list[str]] = [
-        [path.stem for path in paths],
-        [path.with_suffix("").as_posix() for path in paths],
-        [path.as_posix() for path in paths],
-    ]
-    names = next((names for names in candidates if len(set(names)) == len(names)), None)
-    if names is None:
-        raise DataError(
-            f"A raw file below {above} is in more than one pair. Each was needed once. Take the others out of the "
-            "manifest."
-        )
-    for name, frame in zip(names, frames, strict=True):
-        yield replace(frame, name=name)
-
-
-def _entry(frame: Frame) -> dict[str, object]:
+def _stored(frame: Frame, file: IO[bytes]) -> dict[str, object]:
+    """Write the pixels of a frame to the end of a file, and give its entry in the index."""
+    checksum = 0
+    for part in (frame.packed, frame.target, frame.thumbnail):
+        file.write(part.data)
+        checksum = zlib.crc32(part.data, checksum)
     return {
         "name": frame.name,
         "scene": frame.scene,
@@ -239,6 +223,7 @@ def _entry(frame: Frame) -> dict[str, object]:
         "white_balance": frame.white_balance.tolist(),
         "to_srgb": frame.to_srgb.tolist(),
         "tags": dict(frame.tags),
+        "crc32": checksum,
     }
 
 
@@ -251,14 +236,29 @@ def open_frames(folder: str | Path, split: str) -> Sequence[Frame]:
     place = Path(folder) / split
     index = _index_of(place)
     try:
-        content = np.asarray(np.memmap(place / index["content"], np.uint8, "r"))
-        sizes = [_bytes_of(entry) for entry in index["frames"]]
-        if not content.size == index["bytes"] == sum(sizes):
-            raise ValueError(f"{content.size} bytes instead of {sum(sizes)}")
-        parts = np.split(content, np.cumsum(sizes)[:-1])
-        return [_opened(entry, part) for entry, part in zip(index["frames"], parts, strict=True)]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        if Path(index["content"]).name != index["content"]:
+            raise ValueError(f"its content is said to be {index['content']!r}")
+        with (place / index["content"]).open("rb") as file:
+            content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        ends = list(accumulate((_bytes_of(entry) for entry in index["frames"]), initial=0))
+        if not len(content) == index["bytes"] == ends[-1]:
+            raise ValueError(f"{len(content)} bytes instead of {ends[-1]}")
+        return [
+            _opened(entry, Kept(content, *part, entry.get("crc32")))
+            for entry, part in zip(index["frames"], pairwise(ends), strict=True)
+        ]
+    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
         raise DataError(f"The frames in {place} are damaged ({error}). Whole ones were needed. {AGAIN}") from error
+
+
+def _written_before(place: Path, origin: str) -> Sequence[tuple[str, str]] | None:
+    """Give what was left out of frames that are there and of this origin; None where there are none."""
+    with suppress(DataError):
+        index = _index_of(place)
+        if index.get("origin") == origin:
+            open_frames(place.parent, place.name)  # which finds out whether they are whole
+            return [(str(raw), str(reason)) for raw, reason in index.get("left_out", ())]
+    return None
 
 
 def _index_of(place: Path) -> dict[str, Any]:
@@ -287,14 +287,14 @@ def _bytes_of(entry: Mapping[str, Any]) -> int:
     return sum(np.dtype(kind).itemsize * math.prod(shape) for kind, shape in _shapes(entry))
 
 
-def _opened(entry: Mapping[str, Any], content: np.ndarray) -> Frame:
-    parts, begin = [], 0
+def _opened(entry: Mapping[str, Any], kept: Kept) -> Frame:
+    parts, begin = [], kept.begin
     for kind, shape in _shapes(entry):
-        end = begin + np.dtype(kind).itemsize * math.prod(shape)
-        parts.append(content[begin:end].view(kind).reshape(shape))
-        begin = end
+        count = math.prod(shape)
+        parts.append(np.frombuffer(kept.content, kind, count, offset=begin).reshape(shape))
+        begin += np.dtype(kind).itemsize * count
     packed, target, small = parts
     balance, matrix = (np.array(entry[name], np.float32) for name in ("white_balance", "to_srgb"))
     if balance.shape != (4,) or matrix.shape != (3, 3):
         raise ValueError(f"expected 4 and 3 x 3 numbers, got {balance.shape} and {matrix.shape}")
-    return Frame(entry["name"], entry["scene"], packed, target, small, balance, matrix, entry["tags"])
+    return Frame(entry["name"], entry["scene"], packed, target, small, balance, matrix, entry["tags"], kept)

@@ -155,6 +155,29 @@ def _divided_scene(pairs: Iterable[Pair]) -> str | None:
     return next((pair.scene for pair in pairs if split_of.setdefault(pair.scene, pair.split) != pair.split), None)
 
 
+def distinct_names(pairs: Sequence[Pair]) -> list[str]:
+    """Name pairs after their raws: by as much of the path as tells them apart.
+
+    Raises:
+        DataError: a raw is in more than one pair.
+    """
+    raws = [pair.raw.absolute() for pair in pairs]
+    above = os.path.commonpath([raw.parent for raw in raws])
+    paths = [raw.relative_to(above) for raw in raws]
+    candidates: list[list[str]] = [
+        [path.stem for path in paths],
+        [path.with_suffix("").as_posix() for path in paths],
+        [path.as_posix() for path in paths],
+    ]
+    names = next((names for names in candidates if len(set(names)) == len(names)), None)
+    if names is None:
+        raise DataError(
+            f"A raw file below {above} is in more than one pair. Each was needed once. Take the others out of the "
+            "manifest."
+        )
+    return names
+
+
 def split_by_scene(
     pairs: Sequence[Pair], *, seed: int, shares: tuple[float, float, float] = (0.8, 0.1, 0.1)
 ) -> list[Pair]:

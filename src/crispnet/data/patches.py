@@ -68,6 +68,7 @@ class Batch:
         thumbnail: (s, 3, 368, 480) float32 of the whole frames, mirrored as their patches are.
         white_balance: (s, 4) float32.
         to_srgb: (s, 3, 3) float32.
+        names: of the s frames.
     """
 
     packed: np.ndarray
@@ -76,6 +77,7 @@ class Batch:
     thumbnail: np.ndarray
     white_balance: np.ndarray
     to_srgb: np.ndarray
+    names: tuple[str, ...]
 
 
 def batch(frames: Sequence[Frame], stage: Stage, *, seed: int, step: int) -> Batch:
@@ -152,6 +154,7 @@ def _joined(frames: Sequence[Frame], flips: Sequence[Flips], packed: np.ndarray,
         thumbnail=np.stack([_mirrored(frame.thumbnail, flip) for frame, flip in zip(frames, flips, strict=True)]),
         white_balance=np.stack([frame.white_balance for frame in frames]),
         to_srgb=np.stack([frame.to_srgb for frame in frames]),
+        names=tuple(frame.name for frame in frames),
     )
 
 

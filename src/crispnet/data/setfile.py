@@ -40,6 +40,8 @@ def _read(text: str, name: str) -> CaptureSet:
         said = json.loads(text)
         if said["schema"] != SCHEMA:
             raise ValueError(f"expected {SCHEMA!r}, got {said['schema']!r}")
+        if not said["name"] or min(said["seed"], said["per_photograph"], said["per_panorama"]) < 0:
+            raise ValueError("expected a name, and numbers from 0")
         return CaptureSet(
             name=str(said["name"]),
             seed=int(said["seed"]),

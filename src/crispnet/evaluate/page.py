@@ -7,6 +7,7 @@ messages of errors) is words and is escaped; only what is ``Html``, which the fu
 import base64
 import html
 import io
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,9 @@ from PIL import Image
 QUALITY = 90  # of photographs inside a page
 STYLE = Path(__file__).with_name("page.css")
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"  # even if a name got through, nothing is loaded
+
+# What cannot be seen and changes what is: control characters, and those that turn the direction of all that follows.
+UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 class Html(str):
@@ -46,7 +50,7 @@ def page(title: str, parts: Iterable[Html]) -> str:
 
 
 def safe(words: str) -> Html:
-    """Escape words; what is HTML already stays.
+    """Escape words, and show what would not be seen; what is HTML already stays.
 
     >>> safe("<b>&"), safe(Html("<b>"))
     ('&lt;b&gt;&amp;', '<b>')
@@ -54,7 +58,7 @@ def safe(words: str) -> Html:
     if isinstance(words, Html):
         return words
     readable = words.encode("utf-8", "replace").decode("utf-8")  # names of files need not be text
-    return Html(html.escape(readable))
+    return Html(html.escape(UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", readable)))
 
 
 def heading(words: str) -> Html:

@@ -141,8 +141,8 @@ def as_shot_white(tags: Tags) -> np.ndarray | None:
 def black_levels(tags: Tags, samples: int) -> np.ndarray | None:
     """Read BlackLevel (50714) as (2, 2, samples) counts that repeat over the active area; None if absent or odd."""
     repeat = tags.numbers(50713, 2)  # BlackLevelRepeatDim
-    if repeat is None:
-        repeat = np.ones(2)
+    if repeat is None:  # a level for each site, where nobody says so, would else be none at all
+        repeat = np.full(2, 2 if tags.numbers(50714, 4 * samples) is not None else 1)
     if not np.isin(repeat, (1, 2)).all():
         return None
     rows, columns = repeat.astype(int)

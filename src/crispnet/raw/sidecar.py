@@ -11,6 +11,7 @@ from crispnet.raw.orientation import upright
 from crispnet.raw.picture import MOST_PIXELS, ORIENTATION, CameraPicture, to_srgb
 
 ENDINGS = (".jpg", ".jpeg")
+FORMATS = ("JPEG", "PNG", "TIFF", "AVIF", "WEBP", "BMP")  # and none of the many more that Pillow would try
 
 
 def sidecars(raw: Path) -> list[Path]:
@@ -30,13 +31,13 @@ def picture_file(path: str | Path) -> CameraPicture:
     """
     path = Path(path)
     try:
-        with Image.open(path) as picture:
+        with Image.open(path, formats=FORMATS) as picture:
             if picture.width * picture.height > MOST_PIXELS:
                 raise ValueError(f"{picture.width} x {picture.height} pixels are too many")
             turn: Any = picture.getexif().get(ORIENTATION)
             converted, colour_space = to_srgb(picture)
             pixels = np.asarray(converted.convert("RGB"))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except Exception as error:  # a damaged picture can fail anywhere in Pillow, and with any type
         raise NoCameraPicture(
             f"{path} cannot be read as a picture: {getattr(error, 'strerror', None) or error}. A JPEG, PNG or TIFF was "
             "needed. Check the file."

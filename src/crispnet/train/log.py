@@ -1,7 +1,7 @@
 """The log of a run: one JSON object per line, and the same numbers for TensorBoard where that is installed.
 
 Each line has the ``step`` it was written after; lines of validations have ``validation_...`` fields, the others
-``loss``, ``stage``, ``steps_per_second``, ``learning_rate``, ``skipped`` and ``seconds``.
+``loss``, ``stage``, ``steps_per_second``, ``learning_rate``, ``skipped`` and ``seconds``; a ``remark`` stands alone.
 """
 
 import importlib.util
@@ -42,6 +42,11 @@ class Log:
         if self._board:
             for name, value in values.items():
                 self._board.add_scalar(name, value, step)
+
+    def remark(self, step: int, text: str) -> None:
+        """Add a line of words."""
+        self._file.write(json.dumps({"step": step, "remark": text}, ensure_ascii=False) + "\n")
+        self._file.flush()
 
     def sync(self) -> None:
         """Bring all lines to the disk: a state that is saved must not be ahead of its log."""

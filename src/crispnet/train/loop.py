@@ -5,21 +5,23 @@ A run is a folder:
     recipe.json         what decides it
     log.jsonl           what happened (``train.log``)
     last.safetensors    where it is (``train.state``): ``fit`` goes on from there, bit for bit on the same machine
+    good.safetensors    where it was at the latest validation or planned saving that found it well: where it goes back
+                        to when steps are not finite any more, and on from when ``last`` is damaged
     best.safetensors    what it results in so far: the averaged weights of the latest stage's best validation
     pictures/           a strip of results above their targets from each validation
 
+Frames that are damaged are passed over, steps that are not finite are skipped; both are named in the log.
 Every file is replaced whole, in such an order that a crash between any two of them loses time and nothing else.
 """
 
 import json
 import math
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,15 +29,20 @@ import torch
 
 from crispnet.data.frames import Frame
 from crispnet.data.patches import Batch, batch
+from crispnet.data.soundness import SoundFrames
 from crispnet.errors import RunError
 from crispnet.files import make_folder
 from crispnet.model import checkpoint
+from crispnet.train.alone import alone_in
 from crispnet.train.device import find_device
+from crispnet.train.generations import LAST, MOST_SKIPPED_IN_A_ROW, go_back, is_due, keep, take_up
 from crispnet.train.log import Log
 from crispnet.train.objectives import objective
 from crispnet.train.recipes import Recipe, read_recipe, write_recipe
-from crispnet.train.state import State, first_state, restore_state, save_state
+from crispnet.train.remarks import Remarks
+from crispnet.train.state import State
 from crispnet.train.step import learn
+from crispnet.train.stopping import asked_to_stop
 from crispnet.train.validation import validate
 
 SECONDS_TO_LOSE = 300.0  # at most, by a crash
@@ -68,12 +75,14 @@ class Run:
         best: the lowest mean ΔE76 of the latest stage's validations; None before the first.
         step: steps done.
         skipped: how many of them were not finite.
+        remarks: what was found to be wrong in this sitting, a sentence each.
     """
 
     folder: Path
     best: float | None
     step: int
     skipped: int
+    remarks: tuple[str, ...] = ()
 
 
 def fit(
@@ -104,26 +113,26 @@ def fit(
         on_step: told after each step.
 
     Raises:
-        RunError: no frames, a folder with another run, a state that cannot be continued from, or twenty steps in a
-            row that were not finite.
+        RunError: no frames, a folder with another run or another process, a state that cannot be continued from, or
+            steps that are not finite although the run went back.
+        DataError: no frame is sound.
         OutputError: the folder cannot be written to.
     """
     stop = stop or threading.Event()
     objective(recipe.objective, vgg=recipe.vgg)  # what it lacks is said before anything is made
     _check(recipe, frames, validation, folder, resume=resume)
-    with _torch_prepared(threads), _asked_to_stop(stop):
-        there = (folder / "last.safetensors").exists()
-        # What a run started from is needed once, and may be gone when it goes on.
-        state = first_state(replace(recipe, start_from="") if there else recipe, device=find_device(device))
-        if there:
-            restore_state(state, folder / "last.safetensors")
+    with _torch_prepared(threads), asked_to_stop(stop), alone_in(folder):
+        remarks = Remarks()
+        state = take_up(recipe, folder, remarks, device=find_device(device))
         with Log(folder, step=state.counts.step) as log:
-            sitting = _Sitting(recipe, folder, state, log, saved_step=state.counts.step)
-            for loss in sitting.losses(frames, stop):
-                sitting.keep(validation, save_seconds=save_seconds)
+            sitting = _Sitting(recipe, folder, state, log, remarks, saved_step=state.counts.step)
+            learned, validating = (SoundFrames(each, remarks.leave_out) for each in (frames, validation))
+            for loss in sitting.losses(learned, stop):
+                sitting.keep(validating, save_seconds=save_seconds)
                 on_step(sitting.progress(loss))
             sitting.save()
-    return Run(folder, state.counts.best, state.counts.step, state.counts.skipped)
+    counts = state.counts
+    return Run(folder, counts.best, counts.step, counts.skipped, tuple(remarks.said))
 
 
 @dataclass(eq=False)
@@ -134,6 +143,7 @@ class _Sitting:
     folder: Path
     state: State
     log: Log
+    remarks: Remarks
     saved_step: int
     saved_at: float = field(default_factory=time.monotonic)
     work_per_second: float = 0.0
@@ -145,15 +155,26 @@ class _Sitting:
             stage, _ = self.recipe.stages[self.recipe.stage_at(step)]
             return batch(frames, stage, seed=self.recipe.seed, step=step)
 
-        counts, steps = self.state.counts, self.recipe.steps
+        state, steps = self.state, self.recipe.steps
         with ThreadPoolExecutor(1, "batches") as ahead:
-            upcoming: Future[Batch] | None = ahead.submit(prepare, counts.step) if counts.step < steps else None
+            step = state.counts.step
+            upcoming: Future[Batch] | None = ahead.submit(prepare, step) if step < steps else None
             while upcoming and not stop.is_set():
                 began, present = time.monotonic(), upcoming.result()
-                upcoming = ahead.submit(prepare, counts.step + 1) if counts.step + 1 < steps else None
-                loss = learn(self.state, present, self.recipe)
+                step += 1
+                upcoming = ahead.submit(prepare, step) if step < steps else None
+                loss = learn(state, present, self.recipe)
+                if not math.isfinite(loss):
+                    self._skip(present)
                 self._take_time(time.monotonic() - began)
                 yield loss
+
+    def _skip(self, batch: Batch) -> None:
+        """Name what a step that was not finite showed, and go back when there are too many of them."""
+        counts = self.state.counts
+        self.remarks.add(f"Step {counts.step} was not finite and was skipped; it showed {', '.join(batch.names)}.")
+        if counts.skipped_in_a_row >= MOST_SKIPPED_IN_A_ROW:
+            go_back(self.state, self.folder, self.remarks)
 
     def _take_time(self, seconds: float) -> None:
         """Add a step's time, and let the pace follow it."""
@@ -162,15 +183,17 @@ class _Sitting:
         pace = self.recipe.work(counts.step - 1, counts.step) / max(seconds, 1e-9)
         self.work_per_second += (pace - self.work_per_second) * (0.05 if self.work_per_second else 1.0)
 
-    def keep(self, validation: Sequence[Frame], *, save_seconds: float) -> None:
+    def keep(self, validation: SoundFrames, *, save_seconds: float) -> None:
         """Log, validate and save what is due after a step."""
         recipe, step = self.recipe, self.state.counts.step
+        for text in self.remarks.new():
+            self.log.remark(step, text)
         validates = step % recipe.validate_every == 0 or step == recipe.steps
         if step % recipe.log_every == 0 or step == recipe.steps:
             self._write_line()
         if validates:
             self._validate(validation)
-        if validates or step % recipe.save_every == 0 or time.monotonic() - self.saved_at > save_seconds:
+        if is_due(recipe, step) or time.monotonic() - self.saved_at > save_seconds:
             self.save()
 
     def _write_line(self) -> None:
@@ -185,11 +208,13 @@ class _Sitting:
         })  # fmt: skip
         counts.losses, counts.lost = 0.0, 0
 
-    def _validate(self, frames: Sequence[Frame]) -> None:
+    def _validate(self, frames: SoundFrames) -> None:
         counts, recipe = self.state.counts, self.recipe
         strip = self.folder / "pictures" / f"{counts.step:06d}.png"
         place = recipe.stage_at(counts.step - 1)
-        found = validate(self.state.average, frames, recipe.stages[place][0], precision=recipe.precision, strip=strip)
+        found = validate(
+            self.state.average, frames.sound(), recipe.stages[place][0], precision=recipe.precision, strip=strip
+        )
         self.log.write(counts.step, found)
         delta_e = found["validation_delta_e"]
         # Weights of an earlier stage know nothing of what only this one shows, however well they do on small frames.
@@ -203,7 +228,7 @@ class _Sitting:
         """Save the state, unless it is saved."""
         if self.state.counts.step != self.saved_step:
             self.log.sync()
-            save_state(self.state, self.folder / "last.safetensors")
+            keep(self.state, self.recipe, self.folder)
             self.saved_at, self.saved_step = time.monotonic(), self.state.counts.step
 
     def _steps_per_second(self) -> float:
@@ -224,7 +249,7 @@ def _check(recipe: Recipe, frames: Sequence[Frame], validation: Sequence[Frame],
             f"There are {len(frames)} frames to learn from and {len(validation)} to validate with. At least one of "
             "each was needed. Give more pairs, of more scenes, or other shares of the splits."
         )
-    if not (folder / "last.safetensors").exists():
+    if not (folder / LAST).exists():
         make_folder(folder / "pictures", purpose="the run")
         write_recipe(recipe, folder / "recipe.json")
         return
@@ -253,27 +278,3 @@ def _torch_prepared(threads: int | None) -> Iterator[None]:
     finally:
         torch.set_flush_denormal(False)
         torch.set_num_threads(before)
-
-
-@contextmanager
-def _asked_to_stop(stop: threading.Event) -> Iterator[None]:
-    """Let the first SIGINT or SIGTERM set an event, and a second do what it did before."""
-    if threading.current_thread() is not threading.main_thread():  # only the main thread may handle signals
-        yield
-        return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def put_back() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-    def ask(*_: object) -> None:
-        stop.set()
-        put_back()
-
-    for number in before:
-        signal.signal(number, ask)
-    try:
-        yield
-    finally:
-        put_back()

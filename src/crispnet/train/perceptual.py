@@ -99,7 +99,7 @@ def read_features(path: Path, *, network: str) -> nn.Sequential:
 
     Args:
         path: a state dict with torchvision's names ("features.0.weight" and so on; "classifier. ..." is passed over),
-            as safetensors (by its suffix) or as torch writes it, of which tensors alone are unpickled.
+            as safetensors. What torch itself writes is a pickle, which may run whatever is in it, and is not read.
         network: "vgg16" or "vgg19", without batch normalisation.
 
     Raises:
@@ -127,18 +127,9 @@ def _stack(network: str) -> nn.Sequential:
 
 def _read(path: Path, network: str) -> dict[str, Tensor]:
     try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        tensors = torch.load(path, map_location="cpu", weights_only=True)
+        return load_file(path)
     except (OSError, SafetensorError) as error:
-        raise _unusable(path, f"cannot be read: {error}", network) from error
-    except Exception as error:  # whatever unpickling something else comes upon
-        raise _unusable(
-            path, "is no file of weights that torch reads without running what is in it", network
-        ) from error
-    if not isinstance(tensors, Mapping) or not all(isinstance(tensor, Tensor) for tensor in tensors.values()):
-        raise _unusable(path, "holds something else than tensors by their names", network)
-    return dict(tensors)
+        raise _unusable(path, f"cannot be read as safetensors: {error}", network) from error
 
 
 def _check(tensors: Mapping[str, Tensor], needed: Mapping[str, Tensor], path: Path, network: str) -> None:
@@ -157,6 +148,7 @@ def _check(tensors: Mapping[str, Tensor], needed: Mapping[str, Tensor], path: Pa
 
 def _unusable(path: Path, what: str, network: str) -> RunError:
     return RunError(
-        f"The weights {path} {what}. The state dict of torchvision's {network}, as safetensors or as torch writes it, "
-        "was needed. Save it anew where torchvision is installed, or choose the objective without +perceptual."
+        f"The weights {path} {what}. The state dict of torchvision's {network}, as safetensors, was needed. Save it "
+        "anew: `safetensors.torch.save_file(torch.load(FILE, weights_only=True), NEW)`, or choose an objective "
+        "without +perceptual."
     )

@@ -24,6 +24,7 @@ from crispnet.train.objectives import NAMES
 Stages = tuple[tuple[Stage, float], ...]  # each with its share of the steps
 
 PRECISIONS = ("bf16", "f32")
+MOST = 10**12  # of whatever is counted
 CELLS_PER_SCENE = 12_000  # packed cells that are rendered in the time in which a thumbnail is seen
 
 # Colour and tone are learned from small whole frames, forty times as many of them in an hour as of large ones;
@@ -107,13 +108,15 @@ class Recipe:
 
     def __post_init__(self) -> None:
         shares = sum(share for _, share in self.stages)
+        counted = (self.steps, self.log_every, self.validate_every, self.save_every, self.warm_up, self.seed)
         expected = {
+            f"whole numbers up to {MOST}": all(type(each) is int and each <= MOST for each in counted),
             f"a model among {', '.join(MODELS)}": self.model in MODELS,
             f"an objective among {', '.join(NAMES)}": self.objective in NAMES,
             f"a precision among {', '.join(PRECISIONS)}": self.precision in PRECISIONS,
             "shares of the stages above 0 that add up to 1": math.isclose(shares, 1) and self.shortest_share > 0,
             "steps, log_every, validate_every and save_every of at least 1": self.shortest_period >= 1,
-            "a learning rate and a clip above 0": min(self.learning_rate, self.clip) > 0,
+            "a learning rate and a clip above 0": min(self.learning_rate, self.clip) > 0 and self._is_finite,
             "warm_up and seed of at least 0": min(self.warm_up, self.seed) >= 0,
             "constant from 0 to 1": 0 <= self.constant <= 1,
             "average from 0 to less than 1": 0 <= self.average < 1,
@@ -121,6 +124,10 @@ class Recipe:
         wrong = [what for what, holds in expected.items() if not holds]
         if wrong:
             raise ValueError(f"expected {'; '.join(wrong)}, got {self}")
+
+    @property
+    def _is_finite(self) -> bool:
+        return math.isfinite(self.learning_rate) and math.isfinite(self.clip)
 
     @property
     def shortest_share(self) -> float:
@@ -240,7 +247,7 @@ def read_recipe(path: Path) -> Recipe:
         stages = tuple((Stage(**stage | {"size": tuple(stage["size"])}), share) for stage, share in card["stages"])
         options = {name: tuple(value) if isinstance(value, list) else value for name, value in card["options"].items()}
         return Recipe(**card | {"stages": stages, "options": options, "frozen": tuple(card.get("frozen", ()))})
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         raise RunError(
             f"{path} is no recipe: {error}. The recipe.json of a run was needed. Choose the folder of a run, or "
             "start one from a recipe by its name."

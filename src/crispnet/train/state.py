@@ -7,6 +7,8 @@ from it goes on bit for bit.
 
 import copy
 import json
+import os
+import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -37,6 +39,7 @@ class Counts:
         step: steps done, those skipped among them.
         skipped: steps whose loss or gradient was not finite.
         skipped_in_a_row: how many of them came last, without a good one between.
+        returns: how often the run went back to a good state.
         best: the lowest mean ΔE76 of the validations in the latest stage; None before the first.
         best_stage: the stage (0 for the first) that it is of.
         seconds: spent so far, over all sittings.
@@ -47,6 +50,7 @@ class Counts:
     step: int = 0
     skipped: int = 0
     skipped_in_a_row: int = 0
+    returns: int = 0
     best: float | None = None
     best_stage: int = 0
     seconds: float = 0.0
@@ -119,6 +123,24 @@ def save_state(state: State, path: Path) -> None:
         save_file(tensors, hidden, metadata={"schema": SCHEMA, "counts": json.dumps(asdict(state.counts))})
 
 
+def is_finite(state: State) -> bool:
+    """Tell whether every weight and moment is a finite number."""
+    return all(bool(tensor.isfinite().all()) for tensor in _tensors(state).values())
+
+
+def keep_state(path: Path, good: Path) -> None:
+    """Keep a state that was written under another name, too, in place of an older one; both share their bytes.
+
+    Raises:
+        OutputError: it cannot be kept.
+    """
+    with whole_file(good, overwrite=True) as hidden:
+        try:
+            os.link(path, hidden)
+        except OSError:  # a disk without hard links
+            shutil.copyfile(path, hidden)
+
+
 def restore_state(state: State, path: Path) -> None:
     """Bring a state to what ``save_state`` wrote.
 
@@ -130,6 +152,7 @@ def restore_state(state: State, path: Path) -> None:
             header = file.metadata() or {}
             if header.get("schema") != SCHEMA:
                 raise ValueError(f"its schema is {header.get('schema')!r}, and not {SCHEMA!r}")
+            state.adam.state.clear()
             _take_moments(state, {name for name in file.keys() if name.startswith("adam/")})  # noqa: SIM118
             _fill(_tensors(state), {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
             state.counts = Counts(**json.loads(header["counts"]))
