@@ -80,8 +80,8 @@ def _makers(ray: str | None) -> Iterator[Makers | None]:
     if ray is None:
         yield None
         return
-    from crispnet.app.photographing import makers_on
     from crispnet.app.cluster import connected
+    from crispnet.app.photographing import makers_on
 
     with connected(ray) as cluster:
         yield makers_on(cluster)
