@@ -73,17 +73,15 @@ def test_every_fault_is_named_no_good_pair_is_lost_and_another_call_mends_it(cri
 
 
 @pytest.mark.tools
-def test_from_a_real_page_to_a_scored_run(crispnet, planted, monkeypatch):
+@pytest.mark.usefixtures("planted")
+def test_from_a_real_page_to_a_scored_run(crispnet, monkeypatch):
     if not (shutil.which("chromium") and shutil.which("chromedriver")):
         pytest.skip("chromium and chromedriver are not installed")
     monkeypatch.setattr(capturing, "WINDOW", (LAYOUT.rows, LAYOUT.columns))
     write_photographs(Path("photos"), 5)
-    planted({3: Fault(blur=1.4)})
     result = capture(crispnet, "photos")
-    assert result.exit_code == 1, result.output
-    assert json.loads(result.stdout)["left_out"] == {"blurred": 1}
-    planted({})
-    assert capture(crispnet).exit_code == 0
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["pairs"] == 5
     result = crispnet("train", "crispnet", "s/pairs", "-o", "run", "--set", SMALL, "--threads", 1, "--device", "cpu")
     assert result.exit_code == 0, result.output
     result = crispnet("evaluate", "run", "s/pairs", "--split", "test", "--json")

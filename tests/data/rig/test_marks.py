@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crispnet.data.rig.marks import BASE, DIM, MOST_FRAMES, PLACES, Identity, Layout, place_and_digit
@@ -37,6 +37,7 @@ def test_frames_of_a_session_differ_and_are_bounded():
             Identity(number, session)
 
 
+@settings(max_examples=25, deadline=None)  # large frames
 @given(st.integers(400, 2400), st.integers(400, 4200))
 def test_markers_stand_around_the_field_on_any_screen(rows, columns):
     layout = Layout(rows, columns)
