@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test cluster lint format docs screenshots bench rig paper clean
+.PHONY: help demo test cluster lint format docs screenshots bench rig fuzz lock audit sbom paper clean
 
 help:  ## List what can be made.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 13
@@ -22,18 +22,19 @@ cluster: $(VENV)/ready-dev  ## Run the tests on a Ray cluster of several nodes o
 	@$(BIN)/python -m pytest -m cluster
 
 lint: $(VENV)/ready-dev  ## Check style, types and the import law.
-	@$(BIN)/ruff check src tests benchmarks docs samples
-	@$(BIN)/ruff format --check src tests benchmarks docs samples
+	@$(BIN)/ruff check src tests benchmarks docs samples supply
+	@$(BIN)/ruff format --check src tests benchmarks docs samples supply
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
 format: $(VENV)/ready-dev  ## Lay out the code.
-	@$(BIN)/ruff check --fix src tests benchmarks docs samples
-	@$(BIN)/ruff format src tests benchmarks docs samples
+	@$(BIN)/ruff check --fix src tests benchmarks docs samples supply
+	@$(BIN)/ruff format src tests benchmarks docs samples supply
 
 docs: $(VENV)/ready-dev  ## Make anew the pages that are made: the command line, results, cards of looks.
 	@$(BIN)/python docs/make_cli.py > docs/cli.md
 	@$(BIN)/python benchmarks/report.py --write
+	@$(BIN)/python benchmarks/reliability.py --write
 	@$(BIN)/python docs/make_cards.py
 
 screenshots: $(VENV)/ready-dev  ## Take the pictures of the page in docs/page, with Chromium.
@@ -47,6 +48,21 @@ bench: $(VENV)/ready-dev  ## Measure developing beside the raw developers that a
 
 rig: $(VENV)/ready-dev  ## Run the monitor rig with a virtual camera and planted faults; PHOTOS=folder. Needs chromium and its driver.
 	@$(BIN)/python benchmarks/rig.py $(PHOTOS) --write results/rig.json
+
+fuzz: $(VENV)/ready-dev  ## Give damaged files to every reader, and kill trainings: an hour or two; it goes on where it was stopped.
+	@$(BIN)/python benchmarks/fuzz.py
+	@$(BIN)/python benchmarks/kills.py
+
+lock: $(VENV)/ready-dev  ## Lock what development needs, with hashes, in requirements-dev.txt.
+	@$(BIN)/uv pip compile --quiet --extra dev --generate-hashes --no-emit-index-url --strip-extras --no-header \
+		--universal --python-version 3.11 --output-file requirements-dev.txt pyproject.toml
+
+audit: $(VENV)/ready-dev  ## Look the locked packages up in the advisories, where those can be reached.
+	@$(BIN)/python supply/audit.py
+
+sbom: $(VENV)/ready-dev  ## List the locked packages in sbom.json (CycloneDX).
+	@$(BIN)/cyclonedx-py requirements requirements-dev.txt --output-file sbom.json
+	@echo "sbom.json lists what requirements-dev.txt locks."
 
 clean:  ## Remove the virtual environment and the demo's pictures.
 	rm -rf $(VENV) $(DEMO)

@@ -43,6 +43,7 @@ MOST_BYTES = 256 << 20
 MOST_FIELDS = 200_000  # a network has some thousands; more would only keep us busy
 GREATEST = {"stride": 1 << 10, "halo": 1 << 12, "bytes_per_cell": 1 << 24}
 FLOAT32 = 1
+NEWEST_OPERATORS = 26  # opset of ONNX whose meaning is known
 SEAL_KEY = b"crispnet.sha256"
 SEAL_BYTES = 2 + 2 + len(SEAL_KEY) + 2 + 64
 
@@ -254,6 +255,9 @@ def _read_model(content: memoryview) -> tuple[bytes, tuple[str, ...]]:
         raise _Refusal("it is an ONNX model, but nothing in it says that it is a look")
     if 25 in model.values or any(opset.text(1) not in ("", "ai.onnx") for opset in model.messages(8)):
         raise _Refusal("it needs operators that are not ONNX's own")
+    newest = max((opset.number(2) for opset in model.messages(8)), default=0)
+    if not 1 <= newest <= NEWEST_OPERATORS:  # runtimes take what they do not know for what they do
+        raise _Refusal(f"its operators are of version {newest}, and this version of crispnet knows {NEWEST_OPERATORS}")
     graph = model.first(7)
     _check_nodes(graph)
     _check_shapes("output", _shapes(graph, 12), wanted=OUTPUT)

@@ -1,0 +1,134 @@
+"""Writes docs/reliability.md from results/reliability/*.json, so that no figure in it is typed.
+
+python benchmarks/reliability.py --write | --check
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from tables import table
+
+ROOT = Path(__file__).resolve().parent.parent
+HEAD = """# Reliability
+
+Made by `python benchmarks/reliability.py --write` from `results/reliability/*.json`; not to be edited. What is
+promised, and the test that holds each promise, is in [SECURITY.md](../SECURITY.md).
+"""
+WHOLE = "crispnet develop"
+Result = dict[str, Any]
+
+
+def main() -> None:
+    """Write the page, or say whether it is current."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--write", action="store_true", help="write the page")
+    what.add_argument("--check", action="store_true", help="fail unless the page is current")
+    parser.add_argument("--root", type=Path, default=ROOT, help="where results/ and docs/ are")
+    wish = parser.parse_args()
+    page, text = wish.root / "docs" / "reliability.md", report(wish.root / "results" / "reliability")
+    if wish.write:
+        page.write_text(text, encoding="utf-8")
+    elif not page.is_file() or page.read_text(encoding="utf-8") != text:
+        sys.exit(
+            "docs/reliability.md is not what results/reliability say: run python benchmarks/reliability.py --write"
+        )
+
+
+def report(results: Path) -> str:
+    """Compose the page."""
+    damage, kills = (json.loads((results / f"{name}.json").read_text("utf-8")) for name in ("damage", "kills"))
+    return "\n".join([HEAD, _summary(damage, kills), _damage(damage), _kills(kills)])
+
+
+def _summary(damage: Result, kills: Result) -> str:
+    parsers = [tally for name, tally in damage["targets"].items() if name != WHOLE]
+    whole = damage["targets"][WHOLE]
+    everything = [*parsers, whole]
+    counted = kills["commands"].values()
+    rows = [
+        ("damaged files given to parsers", "≥ 100,000", sum(tally["tried"] for tally in parsers)),
+        ("damaged raws through the whole of `crispnet develop`", "≥ 2,000", whole["tried"]),
+        ("crashes: processes ended, exceptions that are no refusal", "0", _found(everything, "crashed")),
+        ("hangs: no answer in the time that a file has", "0", _found(everything, "hung")),
+        ("read without a word, and wrong", "0", _found(everything, "wrong")),
+        (
+            "targets whose memory went beyond its limit",
+            "0",
+            sum(each["peak_mb"] > each["limit_mb"] for each in everything),
+        ),
+        ("members of the zoo that were read back otherwise", "0", len(damage["zoo"]["unlike"])),
+        ("kills", "", sum(each["times"] for each in counted)),
+        (
+            "kills survived: the same weights and losses as undisturbed",
+            "all",
+            sum(each["survived"] for each in counted),
+        ),
+        ("damaged files after a kill", "0", sum(len(each["damaged_files"]) for each in counted)),
+    ]
+    shown = [(what, wanted, f"{figure:,}") for what, wanted, figure in rows]
+    return "## In short\n\n" + table(["what", "wanted", "found"], shown)
+
+
+def _found(tallies: list[Result], kind: str) -> int:
+    return sum(finding.split(": ", 1)[1].startswith(kind) for tally in tallies for finding in tally["findings"])
+
+
+def _damage(result: Result) -> str:
+    rows = [
+        (
+            name,
+            f"{tally['tried']:,}",
+            f"{tally['read']:,}",
+            f"{tally['refused']:,}",
+            str(len(tally["findings"])),
+            str(tally["peak_mb"]),
+            str(tally["limit_mb"]),
+            f"`{tally['commit']}`",
+        )
+        for name, tally in result["targets"].items()
+    ]
+    zoo = result["zoo"]
+    return "\n".join([
+        "## Damaged files\n",
+        "Bits flipped, ends lost, pieces of other files put in, and odd numbers where parsers trust them, in files of",
+        "the zoo of synthetic raws, in the samples, and in files of each kind that is read. A file is read or refused in",
+        "words; what is read must be possible. Memory is resident, the greatest of all files, in MB.\n",
+        table(["given to", "files", "read", "refused", "findings", "memory", "limit", "commit"], rows),
+        f"Of the zoo's {zoo['members']:,} members {zoo['tried']:,}, drawn at random, were written and read back.\n",
+        _origin(result),
+    ])  # fmt: skip
+
+
+def _kills(result: Result) -> str:
+    rows = []
+    for name, tally in result["commands"].items():
+        steps = tally["steps_when_killed"]
+        rows.append((
+            f"`crispnet {name}`",
+            f"{tally['survived']} of {tally['times']}",
+            str(tally["files"]),
+            str(len(tally["damaged_files"])),
+            f"{sum(0 < step < tally['steps'] for step in steps)} of {len(steps)}",
+        ))  # fmt: skip
+    return "\n".join([
+        "## SIGKILL\n",
+        "A command is ended at random moments, begun again, ended again; at last it has to finish and to have the very",
+        "weights and losses of one that nobody disturbed. After each kill all files are read.\n",
+        table(["command", "survived", "files looked at", "damaged", "kills between the first step and the last"], rows),
+        _origin(result),
+    ])  # fmt: skip
+
+
+def _origin(result: Result) -> str:
+    machine = result["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
+    computer = f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']} GB, {machine['os']}"
+    return f"*{computer}; commit {result['commit']}; {result['date']}; `{result['command']}`; {versions}.*\n"
+
+
+if __name__ == "__main__":
+    main()
