@@ -266,7 +266,7 @@ def test_process_that_was_ended_by_the_system_is_explained(captures, tmp_path, m
         raise BrokenProcessPool
 
     monkeypatch.setattr(simulation, "ProcessPoolExecutor", Starved)
-    monkeypatch.setattr(simulation, "_made", end)
+    monkeypatch.setattr(simulation, "make", end)
     with pytest.raises(DataError, match=r"ended by the system.*fewer workers"):
         simulate(captures, tmp_path, workers=2)
 

@@ -5,19 +5,15 @@ per photograph, in float32. What renders runs window by window, in bfloat16 wher
 which takes a third of the time.
 """
 
-import contextlib
 import threading
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from crispnet.errors import LookError
 from crispnet.look.compiling import IN_DEPTHS, RENDER, SEE, Compiler, Shapes
 from crispnet.look.contract import Depths, Metadata
 from crispnet.look.cutting import FAILURES, last_line
-from crispnet.look.file import PIXELS, READABLE, LookFile, metadata_inputs, unusable
+from crispnet.look.file import LookFile, metadata_inputs, unusable
 from crispnet.look.kept import Kept, folder_of_user
 from crispnet.look.runtime import ov
 
@@ -38,7 +34,7 @@ class OpenVinoLook:
         threads: int | None = None,
         kept: Kept | None = None,
     ) -> None:
-        """Read a look file, and begin to compile what makes the scene.
+        """Read a look file.
 
         Args:
             source: what ``LookFile.open`` gave, or a path.
@@ -65,8 +61,6 @@ class OpenVinoLook:
         self.depths: Depths | None = compiler.plan.depths
         self.cells_at_once = FINE_CELLS_AT_ONCE if self.depths else CELLS_AT_ONCE
         self._in_depths = tuple(map(part, IN_DEPTHS)) if self.depths else ()
-        # Its shape is known already, so it may be compiled while a raw is decoded.
-        threading.Thread(target=self._seeing.get_ready, args=({**READABLE, "thumbnail": PIXELS["thumbnail"]},)).start()
 
     def scene(self, thumbnail: np.ndarray, metadata: Metadata) -> np.ndarray:
         """See b photographs: (b, 3, 368, 480) → (b, n)."""
@@ -125,11 +119,6 @@ class _Part:
         self._settings |= {"INFERENCE_NUM_THREADS": str(threads)} if threads else {}
         self._requests: dict[Shapes, ov.InferRequest] = {}
         self._lock = threading.Lock()
-
-    def get_ready(self, shapes: Mapping[str, tuple[Any, ...]]) -> None:
-        """Compile it for inputs of these shapes; what goes wrong is said when it is run."""
-        with self._lock, contextlib.suppress(*FAILURES, LookError):
-            self._request(tuple(shapes[name] for name in self.inputs))
 
     def run(self, **inputs: np.ndarray) -> np.ndarray:
         """Run it on a batch, one photograph after another.
