@@ -867,9 +867,10 @@ function drawSides() {
 function zoom(factor, x = stage.clientWidth / 2, y = stage.clientHeight / 2) {
   const whole = frame();
   if (!whole) return;
-  const least = Math.min(stage.clientWidth / whole.width, stage.clientHeight / whole.height);
+  const fitting = Math.min(stage.clientWidth / whole.width, stage.clientHeight / whole.height);
+  const least = Math.min(fitting, 1 / devicePixelRatio); // a picture smaller than the stage can be seen one to one, too
   const scale = Math.min(16 / devicePixelRatio, Math.max(least, view.scale * factor));
-  view.fitted = scale <= least * 1.001;
+  view.fitted = Math.abs(scale / fitting - 1) < 0.001;
   view.x = x - (x - view.x) * scale / view.scale;
   view.y = y - (y - view.y) * scale / view.scale;
   view.scale = scale;
