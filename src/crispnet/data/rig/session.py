@@ -48,10 +48,7 @@ def run(
         OutputError: the folder cannot be written to.
     """
     history, count = history_of(folder), len(plan.steps)
-    left = _left(history, count)
-    make_folder(folder / CAPTURES, purpose="captures", advice="Choose another with -o.")
-    layout = screen.layout(patience=patience)
-    note(folder, "begun", camera=camera.name, rows=layout.rows, columns=layout.columns, version=VERSION)
+    left, layout = _left(history, count), _begun(folder, screen, camera, patience)
     missed = in_a_row = 0
     for done, number in enumerate(left, count - len(left) + 1):
         step = plan.steps[number]
@@ -69,6 +66,14 @@ def run(
             progress(done, count)
     note(folder, "ended")
     return missed
+
+
+def _begun(folder: Path, screen: Screen, camera: Camera, patience: float) -> Layout:
+    """Make the folder of captures, wait for the screen, and note its layout."""
+    make_folder(folder / CAPTURES, purpose="captures", advice="Choose another with -o.")
+    layout = screen.layout(patience=patience)
+    note(folder, "begun", camera=camera.name, rows=layout.rows, columns=layout.columns, version=VERSION)
+    return layout
 
 
 def _left(history: History, count: int) -> list[int]:
