@@ -59,7 +59,7 @@ def test_what_is_left_out_is_said_and_shown_with_its_reason(tmp_path):
     assert "Edges are spread by &lt;3&gt; photosites." in page
     assert {"frame 0: the part inside the line is the pair", "frame 1: it is not sharp"} == shown(page).keys()
     rows = [re.sub(r"<[^>]+>", "|", row) for row in re.findall(r"<tr>.*?</tr>", page)]
-    assert any("|7|" in row and "no JPEG" in row for row in rows)
+    assert any("Frame 7: a file did not arrive. no JPEG" in row for row in rows)
     assert "It went on." in page
 
 

@@ -73,9 +73,9 @@ def _faults(left_out: Sequence[Seen], never: Mapping[int, str]) -> Iterator[Html
     counts = Counter(each.fault for each in left_out)
     counts["missing"] += len(never)
     yield table(["", "captures"], [[words, str(counts[fault])] for fault, words in FAULTS.items() if counts[fault]])
-    rows = [[_number(each), FAULTS[each.fault], each.reason] for each in left_out]
-    rows += [[str(number), FAULTS["missing"], reason] for number, reason in never.items()]
-    yield table(["frame", "what is wrong", "how it is known"], rows)
+    rows = [[f"Frame {_number(each)}: {FAULTS[each.fault]}. {each.reason}"] for each in left_out]
+    rows += [[f"Frame {number}: {FAULTS['missing']}. {reason}"] for number, reason in never.items()]
+    yield table(["what is wrong, and how it is known"], rows)
     shown = [_shown(each, f"frame {_number(each)}: {FAULTS[each.fault]}") for each in left_out[:FAULTS_SHOWN]]
     yield pictures([each for each in shown if each is not None])
 

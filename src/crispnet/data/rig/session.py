@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from crispnet.data.rig.camera import Camera
-from crispnet.data.rig.log import LOG, frames_left, history_of, note
+from crispnet.data.rig.log import LOG, History, frames_left, history_of, note
 from crispnet.data.rig.marks import Layout
 from crispnet.data.rig.plan import Plan, Step
 from crispnet.data.rig.screen import Screen
@@ -47,15 +47,10 @@ def run(
         DataError: a photograph cannot be read.
         OutputError: the folder cannot be written to.
     """
-    history, numbers = history_of(folder), range(len(plan.steps))
-    left = frames_left(numbers, history)
-    if left and history.shot and numbers[-1] not in left:
-        left.append(numbers[-1])  # a chart, which says whether the screen is still what it was
-    make_folder(folder / CAPTURES, purpose="captures", advice="Choose another with -o.")
-    layout = screen.layout(patience=patience)
-    note(folder, "begun", camera=camera.name, rows=layout.rows, columns=layout.columns, version=VERSION)
+    history, count = history_of(folder), len(plan.steps)
+    left, layout = _left(history, count), _begun(folder, screen, camera, patience)
     missed = in_a_row = 0
-    for done, number in enumerate(left, len(numbers) - len(left) + 1):
+    for done, number in enumerate(left, count - len(left) + 1):
         step = plan.steps[number]
         screen.show(drawn(step, layout, plan.session).pixels)
         note(folder, "shown", frame=number)
@@ -68,9 +63,25 @@ def run(
             missed, in_a_row = missed + 1, in_a_row + 1
             _give_up(in_a_row, folder)
         if progress is not None:
-            progress(done, len(numbers))
+            progress(done, count)
     note(folder, "ended")
     return missed
+
+
+def _begun(folder: Path, screen: Screen, camera: Camera, patience: float) -> Layout:
+    """Make the folder of captures, wait for the screen, and note its layout."""
+    make_folder(folder / CAPTURES, purpose="captures", advice="Choose another with -o.")
+    layout = screen.layout(patience=patience)
+    note(folder, "begun", camera=camera.name, rows=layout.rows, columns=layout.columns, version=VERSION)
+    return layout
+
+
+def _left(history: History, count: int) -> list[int]:
+    """List the frames to show: those that are left, and at the end of a session that goes on the last chart again."""
+    left = frames_left(range(count), history)
+    if left and history.shot and count - 1 not in left:
+        left.append(count - 1)  # it says whether the screen is still what it was
+    return left
 
 
 def _give_up(in_a_row: int, folder: Path) -> None:
