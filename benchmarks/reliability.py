@@ -95,8 +95,8 @@ def _damage(result: Result) -> str:
     return "\n".join([
         "## Damaged files\n",
         "Bits flipped, ends lost, pieces of other files put in, and odd numbers where parsers trust them, in files of",
-        "the zoo of synthetic raws, in the samples, and in files of each kind that is read. A file is read or refused in",
-        "words; what is read must be possible. Memory is resident, the greatest of all files, in MB.\n",
+        "the zoo of synthetic raws, in the samples, and in files of each kind that is read. A file is read or refused",
+        "in words; what is read must be possible. Memory is resident, the greatest of all files, in MB.\n",
         table(["given to", "files", "read", "refused", "findings", "memory", "limit", "commit"], rows),
         f"Of the zoo's {zoo['members']:,} members {zoo['tried']:,}, drawn at random, were written and read back.\n",
         _origin(result),
