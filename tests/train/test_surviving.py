@@ -214,6 +214,34 @@ def test_a_file_that_may_grow_no_more_leaves_the_run_as_it_was(tmp_path):
     assert fit(tiny(), tmp_path / "run").step == 10
 
 
+KILLED = """
+    import sys
+    from pathlib import Path
+
+    sys.path.insert(0, sys.argv[1])
+    from crispnet.train import validation
+    from runs import SIZE, fit, tiny
+
+    validation.SIZE = SIZE
+    fit(tiny(steps=60, save_every=5), Path(sys.argv[2]), on_step=lambda progress: print(progress.step, flush=True))
+"""
+
+
+def test_a_run_that_is_killed_again_and_again_ends_as_one_that_is_not(tmp_path):
+    command = [sys.executable, "-c", textwrap.dedent(KILLED), str(Path(__file__).parents[1]), str(tmp_path / "killed")]
+    for steps in (7, 23):
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+            while int(process.stdout.readline()) < steps:
+                pass
+            process.kill()
+    recipe = tiny(steps=60, save_every=5)
+    assert fit(recipe, tmp_path / "killed").step == 60
+    fit(recipe, tmp_path / "whole")
+    for name in ("last.safetensors", "best.safetensors", "good.safetensors"):
+        assert same(tmp_path / "whole", tmp_path / "killed", name)
+    assert what_was_logged(tmp_path / "whole") == what_was_logged(tmp_path / "killed")
+
+
 @pytest.mark.parametrize("name", ["time", "time_ns"])
 def test_a_clock_that_jumps_back_changes_nothing(tmp_path, monkeypatch, name):
     fit(tiny(), tmp_path / "steady")
