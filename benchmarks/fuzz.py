@@ -46,6 +46,7 @@ def main() -> None:
             _work_through(result, target, round(wanted * wish.times), wish)
     if wish.only is None:
         _visit_the_zoo(result, round(ZOO * wish.times), wish)
+    _keep(result, wish.output)
     findings = sum(len(tally["findings"]) for tally in result["targets"].values())
     print(f"{sum(tally['tried'] for tally in result['targets'].values())} files, {findings} findings: {wish.output}")
     sys.exit(1 if findings else 0)
@@ -118,7 +119,7 @@ def _visit_the_zoo(result: Result, wanted: int, wish: argparse.Namespace) -> Non
 
 
 def _keep(result: Result, output: Path) -> None:
-    write(output, provenance() | result)
+    write(output, provenance() | {name: result[name] for name in ("seed", "targets", "zoo")})
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 After each kill every file has to be whole, or not there. The same command goes on, is killed again, and at last has to
 finish, and to end exactly as one that nobody disturbed: the same weights, the same losses.
 
-python benchmarks/kills.py [--times 20] [--seed 1] [--only train] [--output results/reliability/kills.json]
+python benchmarks/kills.py [--times 20] [--seed 1] [--only train] [--output FILE]
 """
 
 import argparse
@@ -61,15 +61,15 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=20, help="kills of each command")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", choices=COMMANDS)
-    parser.add_argument("--output", type=Path, default=RESULTS / "reliability" / "kills.json")
+    parser.add_argument("--output", type=Path, help="the result's file, with --only; else one for each command")
     wish = parser.parse_args()
     sys.path.insert(0, str(TESTS))
-    there = json.loads(wish.output.read_text(encoding="utf-8"))["commands"] if wish.output.exists() else {}
+    lost = 0
     for name in COMMANDS if wish.only is None else [wish.only]:
         with tempfile.TemporaryDirectory(prefix="crispnet-kills-") as place:
-            there[name] = killed(name, Path(place), times=wish.times, seed=wish.seed)
-        write(wish.output, provenance() | {"commands": there})
-    lost = sum(result["times"] - result["survived"] for result in there.values())
+            found = killed(name, Path(place), times=wish.times, seed=wish.seed)
+        write(wish.output or RESULTS / "reliability" / f"kills-{name}.json", provenance() | {"commands": {name: found}})
+        lost += found["times"] - found["survived"]
     sys.exit(1 if lost else 0)
 
 

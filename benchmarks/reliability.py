@@ -40,15 +40,16 @@ def main() -> None:
 
 def report(results: Path) -> str:
     """Compose the page."""
-    damage, kills = (json.loads((results / f"{name}.json").read_text("utf-8")) for name in ("damage", "kills"))
+    damage = json.loads((results / "damage.json").read_text("utf-8"))
+    kills = [json.loads(path.read_text("utf-8")) for path in sorted(results.glob("kills-*.json"))]
     return "\n".join([HEAD, _summary(damage, kills), _damage(damage), _kills(kills)])
 
 
-def _summary(damage: Result, kills: Result) -> str:
+def _summary(damage: Result, kills: list[Result]) -> str:
     parsers = [tally for name, tally in damage["targets"].items() if name != WHOLE]
     whole = damage["targets"][WHOLE]
     everything = [*parsers, whole]
-    counted = kills["commands"].values()
+    counted = [tally for result in kills for tally in result["commands"].values()]
     rows = [
         ("damaged files given to parsers", "≥ 100,000", sum(tally["tried"] for tally in parsers)),
         ("damaged raws through the whole of `crispnet develop`", "≥ 2,000", whole["tried"]),
@@ -95,17 +96,17 @@ def _damage(result: Result) -> str:
     return "\n".join([
         "## Damaged files\n",
         "Bits flipped, ends lost, pieces of other files put in, and odd numbers where parsers trust them, in files of",
-        "the zoo of synthetic raws, in the samples, and in files of each kind that is read. A file is read or refused in",
-        "words; what is read must be possible. Memory is resident, the greatest of all files, in MB.\n",
+        "the zoo of synthetic raws, in the samples, and in files of each kind that is read. A file is read or refused",
+        "in words; what is read must be possible. Memory is resident, the greatest of all files, in MB.\n",
         table(["given to", "files", "read", "refused", "findings", "memory", "limit", "commit"], rows),
         f"Of the zoo's {zoo['members']:,} members {zoo['tried']:,}, drawn at random, were written and read back.\n",
         _origin(result),
     ])  # fmt: skip
 
 
-def _kills(result: Result) -> str:
+def _kills(results: list[Result]) -> str:
     rows = []
-    for name, tally in result["commands"].items():
+    for name, tally in (item for result in results for item in result["commands"].items()):
         steps = tally["steps_when_killed"]
         rows.append((
             f"`crispnet {name}`",
@@ -119,7 +120,7 @@ def _kills(result: Result) -> str:
         "A command is ended at random moments, begun again, ended again; at last it has to finish and to have the very",
         "weights and losses of one that nobody disturbed. After each kill all files are read.\n",
         table(["command", "survived", "files looked at", "damaged", "kills between the first step and the last"], rows),
-        _origin(result),
+        *map(_origin, results),
     ])  # fmt: skip
 
 

@@ -55,12 +55,13 @@ def test_as_many_damaged_files_were_tried_as_was_promised_and_none_did_harm():
 
 @pytest.mark.parametrize("command", ["train", "fit"])
 def test_every_kill_was_survived(command):
-    tally = result("kills")["commands"][command]
+    tally = result(f"kills-{command}")["commands"][command]
     assert tally["survived"] == tally["times"] == len(tally["steps_when_killed"]) >= 20
     assert tally["damaged_files"] == []
     assert any(0 < step < tally["steps"] for step in tally["steps_when_killed"])
 
 
-@pytest.mark.parametrize("name", ["damage", "kills"])
+@pytest.mark.parametrize("name", [path.stem for path in sorted(RESULTS.glob("*.json"))])
 def test_every_result_says_where_it_comes_from(name):
+    assert {"damage", "kills-train", "kills-fit"} <= {path.stem for path in RESULTS.glob("*.json")}
     assert {"machine", "versions", "commit", "date", "command"} <= result(name).keys()

@@ -1,7 +1,11 @@
 """Training survives: frames that are damaged, steps that are not finite, light that no camera has, black pictures."""
 
 import re
+import subprocess
+import sys
+import textwrap
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -177,6 +181,65 @@ def test_what_a_killed_process_left_behind_is_cleared_away(tmp_path):
         left.write_bytes(b"half")
     fit(tiny(steps=1), tmp_path)
     assert [path.name for path in tmp_path.rglob(".*")] == [".lock"]
+
+
+FULL = """
+    import resource, sys
+    from pathlib import Path
+
+    sys.path.insert(0, sys.argv[1])
+    from crispnet.errors import OutputError
+    from crispnet.train import validation
+    from runs import SIZE, fit, stopper, tiny
+
+    validation.SIZE = SIZE
+    folder = Path(sys.argv[2])
+    fit(tiny(), folder, **stopper(5))
+    before = {path.name: path.read_bytes() for path in folder.glob("*.safetensors")}
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+    try:
+        fit(tiny(), folder)
+    except OutputError as error:
+        print(error)
+    assert before == {path.name: path.read_bytes() for path in folder.glob("*.safetensors")}
+    assert not list(folder.rglob(".crispnet-*"))
+"""
+
+
+def test_a_file_that_may_grow_no_more_leaves_the_run_as_it_was(tmp_path):
+    command = [sys.executable, "-c", textwrap.dedent(FULL), str(Path(__file__).parents[1]), str(tmp_path / "run")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"cannot be written: .* enough free space was needed", done.stdout)
+    assert fit(tiny(), tmp_path / "run").step == 10
+
+
+KILLED = """
+    import sys
+    from pathlib import Path
+
+    sys.path.insert(0, sys.argv[1])
+    from crispnet.train import validation
+    from runs import SIZE, fit, tiny
+
+    validation.SIZE = SIZE
+    fit(tiny(steps=60, save_every=5), Path(sys.argv[2]), on_step=lambda progress: print(progress.step, flush=True))
+"""
+
+
+def test_a_run_that_is_killed_again_and_again_ends_as_one_that_is_not(tmp_path):
+    command = [sys.executable, "-c", textwrap.dedent(KILLED), str(Path(__file__).parents[1]), str(tmp_path / "killed")]
+    for steps in (7, 23):
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+            while int(process.stdout.readline()) < steps:
+                pass
+            process.kill()
+    recipe = tiny(steps=60, save_every=5)
+    assert fit(recipe, tmp_path / "killed").step == 60
+    fit(recipe, tmp_path / "whole")
+    for name in ("last.safetensors", "best.safetensors", "good.safetensors"):
+        assert same(tmp_path / "whole", tmp_path / "killed", name)
+    assert what_was_logged(tmp_path / "whole") == what_was_logged(tmp_path / "killed")
 
 
 @pytest.mark.parametrize("name", ["time", "time_ns"])

@@ -9,11 +9,9 @@ The frames of a split lie in one folder, ``folder/split``:
 The index is written last and names its own content, so that a folder that was left half-way is told from a whole one.
 """
 
-import hashlib
 import json
 import math
 import mmap
-import os
 import secrets
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -29,7 +27,7 @@ from crispnet.colour import XYZ_TO_SRGB
 from crispnet.data.decoding import decoded
 from crispnet.data.kept import Kept
 from crispnet.data.laid import believed, laid_target
-from crispnet.data.pairs import Pair, distinct_names
+from crispnet.data.pairs import Pair, distinct_names, fingerprint
 from crispnet.data.proofs import cropped, smaller
 from crispnet.data.target import LAID, target_of, whole_cells
 from crispnet.errors import CrispnetError, DataError
@@ -148,7 +146,7 @@ def write_frames(
     chosen, place = [pair for pair in pairs if pair.split == split], Path(folder) / split
     if not chosen:
         raise DataError(f"There is no pair to {split} with. One at least was needed. Split the manifest by scene.")
-    known = _written_before(place, origin := _origin(chosen))
+    known = _written_before(place, origin := fingerprint(chosen, SCHEMA, VERSION))
     if known is not None and (leave_out or not known):
         for raw, reason in known:
             if leave_out:
@@ -156,27 +154,47 @@ def write_frames(
         return open_frames(folder, split)
     make_folder(place, purpose="the frames")
     content = place / f"frames-{secrets.token_hex(4)}.bin"
-    left_out: list[tuple[str, str]] = []
     with whole_file(content, overwrite=False) as hidden, hidden.open("xb") as file:
-        entries = []
-        for done, (pair, found) in enumerate(_decoded(chosen, workers or cores()), 1):
-            if isinstance(found, Frame):
-                entries.append(_stored(found, file))
-            elif leave_out:
-                left_out.append((str(pair.raw), str(found)))
-                leave_out(*left_out[-1])
-            else:
-                raise found
-            if progress:
-                progress(done, len(chosen))
+        found = _decoded(chosen, workers or cores())
+        entries, left_out = _write_all(found, file, count=len(chosen), progress=progress, leave_out=leave_out)
         size = file.tell()
-        if not entries:
-            raise DataError(f"None of the {len(chosen)} pairs can be learned from. The first: {left_out[0][1]}")
-    index = {"schema": SCHEMA, "content": content.name, "bytes": size, "origin": origin, "left_out": left_out}
-    with whole_file(place / INDEX, overwrite=True) as hidden:
-        hidden.write_text(json.dumps(index | {"frames": entries}, indent=1), encoding="utf-8")
-    _forget_all_but(content)
+    facts = {"bytes": size, "origin": origin, "left_out": left_out, "frames": entries}
+    _publish(content, facts)
     return open_frames(folder, split)
+
+
+def _publish(content: Path, facts: Mapping[str, Any]) -> None:
+    """Write the index that makes frames of a file of content, and forget those that were there before."""
+    index = {"schema": SCHEMA, "content": content.name, **facts}
+    with whole_file(content.parent / INDEX, overwrite=True) as hidden:
+        hidden.write_text(json.dumps(index, indent=1), encoding="utf-8")
+    _forget_all_but(content)
+
+
+def _write_all(
+    found: Iterable[tuple[Pair, Frame | CrispnetError]],
+    file: IO[bytes],
+    *,
+    count: int,
+    progress: Callable[[int, int], None] | None,
+    leave_out: LeaveOut | None,
+) -> tuple[list[dict[str, object]], list[tuple[str, str]]]:
+    """Write frames as they are decoded; give their entries, and the pairs that were left out, with the reasons."""
+    entries: list[dict[str, object]] = []
+    left_out: list[tuple[str, str]] = []
+    for done, (pair, frame) in enumerate(found, 1):
+        if isinstance(frame, Frame):
+            entries.append(_stored(frame, file))
+        elif leave_out:
+            left_out.append((str(pair.raw), str(frame)))
+            leave_out(*left_out[-1])
+        else:
+            raise frame
+        if progress:
+            progress(done, count)
+    if not entries:
+        raise DataError(f"None of the {count} pairs can be learned from. The first: {left_out[0][1]}")
+    return entries, left_out
 
 
 def _decoded(pairs: Sequence[Pair], workers: int) -> Iterator[tuple[Pair, Frame | CrispnetError]]:
@@ -184,23 +202,6 @@ def _decoded(pairs: Sequence[Pair], workers: int) -> Iterator[tuple[Pair, Frame 
     found = decoded(pairs, frame_of, workers=workers, name=lambda pair: pair.raw)
     for name, (pair, frame) in zip(distinct_names(pairs), found, strict=True):
         yield pair, replace(frame, name=name) if isinstance(frame, Frame) else frame
-
-
-def _origin(pairs: Sequence[Pair]) -> str:
-    """Sum up what frames are made from: another sum, other frames."""
-    said: list[object] = [SCHEMA, VERSION]
-    for pair in pairs:
-        said += [pair.scene, dict(pair.tags), pair.raw.stem]
-        for path in (pair.raw, pair.picture):
-            try:
-                facts = os.stat(path)
-            except (OSError, ValueError) as error:
-                raise DataError(
-                    f"{path} cannot be read: {getattr(error, 'strerror', None) or error}. The raw and the picture of "
-                    "every pair were needed. Check the manifest."
-                ) from error
-            said += [str(path.absolute()), facts.st_size, facts.st_mtime_ns]
-    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 
 def _forget_all_but(content: Path) -> None:

@@ -178,6 +178,31 @@ def distinct_names(pairs: Sequence[Pair]) -> list[str]:
     return names
 
 
+def fingerprint(pairs: Sequence[Pair], *made_by: object) -> str:
+    """Sum up what is made of pairs: another sum, other files.
+
+    Args:
+        pairs: in their order.
+        made_by: what else it depends on.
+
+    Raises:
+        DataError: a file of theirs is missing.
+    """
+    said: list[object] = [*made_by]
+    for pair in pairs:
+        said += [pair.scene, dict(pair.tags), pair.raw.stem]
+        for path in (pair.raw, pair.picture):
+            try:
+                facts = os.stat(path)
+            except (OSError, ValueError) as error:
+                raise DataError(
+                    f"{path} cannot be read: {getattr(error, 'strerror', None) or error}. The raw and the picture of "
+                    "every pair were needed. Check the manifest."
+                ) from error
+            said += [str(path.absolute()), facts.st_size, facts.st_mtime_ns]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+
+
 def split_by_scene(
     pairs: Sequence[Pair], *, seed: int, shares: tuple[float, float, float] = (0.8, 0.1, 0.1)
 ) -> list[Pair]:
