@@ -11,6 +11,7 @@ from onnx import TensorProto, helper
 from crispnet.colour import XYZ_TO_SRGB
 from crispnet.errors import LookError
 from crispnet.look import file as file_room
+from crispnet.look import wire
 from crispnet.look.contract import Metadata
 from crispnet.look.file import LookFile, metadata_inputs, seal
 from making import raw_image
@@ -172,7 +173,7 @@ def test_too_large_a_file_is_refused(monkeypatch):
 
 
 def test_too_many_parts_are_refused(monkeypatch):
-    monkeypatch.setattr(file_room, "MOST_FIELDS", 3)
+    monkeypatch.setattr(wire, "MOST_FIELDS", 3)
     refused(TINY, because="more parts than any network")
 
 

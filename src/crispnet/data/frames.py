@@ -158,8 +158,7 @@ def write_frames(
         found = _decoded(chosen, workers or cores())
         entries, left_out = _write_all(found, file, count=len(chosen), progress=progress, leave_out=leave_out)
         size = file.tell()
-    facts = {"bytes": size, "origin": origin, "left_out": left_out, "frames": entries}
-    _publish(content, facts)
+    _publish(content, {"bytes": size, "origin": origin, "left_out": left_out, "frames": entries})
     return open_frames(folder, split)
 
 

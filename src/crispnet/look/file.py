@@ -16,13 +16,13 @@ The metadata of the ONNX model has two entries of ours:
 - ``crispnet.sha256``, the last bytes of the file: the SHA-256 of all bytes before it. A damaged file is found by it,
   before a parser is let loose on it. It is no signature.
 
-Only the envelope is read here, with what Python has: a list of looks needs no runtime. The wire format is that of
-Protocol Buffers; the numbers of the fields are ONNX's (``onnx.proto``).
+Only the envelope is read here, with what Python has (``look.wire``): a list of looks needs no runtime. The numbers of
+the fields are ONNX's (``onnx.proto``).
 """
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ import numpy as np
 from crispnet.colour import XYZ_TO_SRGB
 from crispnet.errors import LookError
 from crispnet.look.contract import Metadata
+from crispnet.look.wire import Message, Refusal
 from crispnet.raw.bayer import THUMBNAIL
 
 SCHEMA = 1
@@ -40,16 +41,11 @@ PIXELS: Mapping[str, tuple[int | None, ...]] = {"packed": (1, 4, None, None), "t
 READABLE: Mapping[str, tuple[int, ...]] = {"white_balance": (1, 4), "to_srgb": (1, 3, 3), "exposure": (1,)}
 OUTPUT: Mapping[str, tuple[int | None, ...]] = {"srgb": (1, 3, None, None)}
 MOST_BYTES = 256 << 20
-MOST_FIELDS = 200_000  # a network has some thousands; more would only keep us busy
 GREATEST = {"stride": 1 << 10, "halo": 1 << 12, "bytes_per_cell": 1 << 24}
 FLOAT32 = 1
 NEWEST_OPERATORS = 26  # opset of ONNX whose meaning is known
 SEAL_KEY = b"crispnet.sha256"
 SEAL_BYTES = 2 + 2 + len(SEAL_KEY) + 2 + 64
-
-
-class _Refusal(Exception):
-    """What is wrong with the content, before anybody knows the name of the file."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +107,7 @@ class LookFile:
             _check_seal(content)
             told, reads = _read_model(memoryview(content))
             return cls(content, origin, reads=reads, **_read_facts(told))
-        except _Refusal as refusal:
+        except Refusal as refusal:
             raise unusable(origin, str(refusal)) from refusal
 
 
@@ -148,11 +144,11 @@ def _field(number: int, value: bytes) -> bytes:
 
 def _check_seal(content: bytes) -> None:
     if len(content) > MOST_BYTES:
-        raise _Refusal(f"it is larger than {MOST_BYTES >> 20} MB")
+        raise Refusal(f"it is larger than {MOST_BYTES >> 20} MB")
     if SEAL_KEY not in content[-SEAL_BYTES:]:
-        raise _Refusal("it is no look file, or its end is missing")
+        raise Refusal("it is no look file, or its end is missing")
     if _end(memoryview(content)[:-SEAL_BYTES]) != content[-SEAL_BYTES:]:
-        raise _Refusal("it is damaged, or was changed after its export")
+        raise Refusal("it is damaged, or was changed after its export")
 
 
 def _read_facts(told: bytes) -> dict[str, Any]:
@@ -160,104 +156,36 @@ def _read_facts(told: bytes) -> dict[str, Any]:
     try:
         facts = json.loads(told)
     except (ValueError, RecursionError):
-        raise _Refusal("its description is not JSON") from None
+        raise Refusal("its description is not JSON") from None
     if not isinstance(facts, dict) or facts.get("schema") != SCHEMA:
         schema = facts.get("schema") if isinstance(facts, dict) else None
-        raise _Refusal(f"its schema is {schema!r}, and this version of crispnet knows {SCHEMA}")
+        raise Refusal(f"its schema is {schema!r}, and this version of crispnet knows {SCHEMA}")
     if not all(isinstance(facts.get(key), str) and 0 < len(facts[key]) <= 80 for key in ("name", "version")):
-        raise _Refusal("it has no name or no version")
+        raise Refusal("it has no name or no version")
     for key, greatest in GREATEST.items():
         least = 0 if key == "halo" else 1
         if type(facts.get(key)) is not int or not least <= facts[key] <= greatest:
-            raise _Refusal(f"its {key} is {facts.get(key)!r}, not a number from {least} to {greatest}")
+            raise Refusal(f"its {key} is {facts.get(key)!r}, not a number from {least} to {greatest}")
     card = facts.get("card")
     if not isinstance(card, dict) or not all(isinstance(text, str) for text in card.values()):
-        raise _Refusal("it has no card")
+        raise Refusal("it has no card")
     missing = [heading for heading in CARD if not card.get(heading)]
     if missing:
-        raise _Refusal(f"its card does not say {missing[0]!r}")
+        raise Refusal(f"its card does not say {missing[0]!r}")
     return {key: facts[key] for key in ("name", "version", "card", *GREATEST)}
-
-
-class _Message:
-    """One message of Protocol Buffers: the values of each field, by its number."""
-
-    def __init__(self, content: memoryview) -> None:
-        self.values: dict[int, list[Any]] = {}
-        for number, value in _fields(content):
-            self.values.setdefault(number, []).append(value)
-
-    def texts(self, number: int) -> list[str]:
-        """Give the values of a field of text."""
-        return [str(content, "utf-8", "replace") for content in self._parts(number)]
-
-    def text(self, number: int) -> str:
-        """Give the last text of a field, which is the one that counts, or none."""
-        return "".join(self.texts(number)[-1:])
-
-    def messages(self, number: int) -> Iterator["_Message"]:
-        """Give the messages within a field, one by one."""
-        return (_Message(content) for content in self._parts(number))
-
-    def first(self, number: int) -> "_Message":
-        """Give the first message within a field, or an empty one."""
-        return next(self.messages(number), _Message(memoryview(b"")))
-
-    def number(self, number: int) -> int:
-        """Give the last number of a field, or 0."""
-        value = self.values.get(number, [0])[-1]
-        return value if isinstance(value, int) else 0
-
-    def _parts(self, number: int) -> list[memoryview]:
-        parts = self.values.get(number, [])
-        if not all(isinstance(part, memoryview) for part in parts):
-            raise _Refusal("it is no ONNX model")
-        return parts
-
-
-def _fields(content: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Split a message into numbered fields: an int, or the bytes of whatever is in it."""
-    at = 0
-    for _ in range(MOST_FIELDS):
-        if at >= len(content):
-            return
-        key, at = _varint(content, at)
-        kind, number = key & 7, key >> 3
-        if kind == 0:
-            value, at = _varint(content, at)
-            yield number, value
-            continue
-        length = {1: 8, 5: 4}.get(kind)
-        if kind == 2:
-            length, at = _varint(content, at)
-        if length is None or length > len(content) - at:
-            raise _Refusal("it is no ONNX model")
-        yield number, content[at : at + length]
-        at += length
-    raise _Refusal("it has more parts than any network")
-
-
-def _varint(content: memoryview, at: int) -> tuple[int, int]:
-    """Read a number of seven bits a byte, and where the next one begins."""
-    value = 0
-    for place, byte in enumerate(content[at : at + 10]):
-        value |= (byte & 127) << 7 * place
-        if byte < 128:
-            return value, at + place + 1
-    raise _Refusal("it is no ONNX model")
 
 
 def _read_model(content: memoryview) -> tuple[bytes, tuple[str, ...]]:
     """Check a ModelProto; give what it tells of itself, and what it reads beside pixels."""
-    model = _Message(content)
+    model = Message(content)
     entries = {entry.text(1): entry for entry in model.messages(14)}
     if "crispnet" not in entries:
-        raise _Refusal("it is an ONNX model, but nothing in it says that it is a look")
+        raise Refusal("it is an ONNX model, but nothing in it says that it is a look")
     if 25 in model.values or any(opset.text(1) not in ("", "ai.onnx") for opset in model.messages(8)):
-        raise _Refusal("it needs operators that are not ONNX's own")
+        raise Refusal("it needs operators that are not ONNX's own")
     newest = max((opset.number(2) for opset in model.messages(8)), default=0)
     if not 1 <= newest <= NEWEST_OPERATORS:  # runtimes take what they do not know for what they do
-        raise _Refusal(f"its operators are of version {newest}, and this version of crispnet knows {NEWEST_OPERATORS}")
+        raise Refusal(f"its operators are of version {newest}, and this version of crispnet knows {NEWEST_OPERATORS}")
     graph = model.first(7)
     _check_nodes(graph)
     _check_shapes("output", _shapes(graph, 12), wanted=OUTPUT)
@@ -267,7 +195,7 @@ def _read_model(content: memoryview) -> tuple[bytes, tuple[str, ...]]:
     return bytes(entries["crispnet"].text(2), "utf-8"), reads
 
 
-def _check_nodes(graph: _Message) -> None:
+def _check_nodes(graph: Message) -> None:
     """Refuse tensors that lie in other files, graphs within graphs, and a graph that cannot be cut at the scene."""
     tensors = list(graph.messages(5))
     outputs = []
@@ -275,21 +203,21 @@ def _check_nodes(graph: _Message) -> None:
         outputs += node.texts(2)
         for attribute in node.messages(5):
             if attribute.values.keys() & {6, 11}:
-                raise _Refusal("it has graphs within its graph")
+                raise Refusal("it has graphs within its graph")
             tensors += [*attribute.messages(5), *attribute.messages(10)]
     if any(tensor.values.keys() & {13} or tensor.number(14) for tensor in tensors):
-        raise _Refusal("some of its weights lie in another file")
+        raise Refusal("some of its weights lie in another file")
     if outputs.count("scene") != 1:
-        raise _Refusal("it has no inner tensor called scene")
+        raise Refusal("it has no inner tensor called scene")
 
 
-def _shapes(graph: _Message, number: int) -> dict[str, tuple[int | None, ...]]:
+def _shapes(graph: Message, number: int) -> dict[str, tuple[int | None, ...]]:
     """Give the shapes of the graph's inputs (field 11) or outputs (12), None for sizes that are left open."""
     shapes: dict[str, tuple[int | None, ...]] = {}
     for value in graph.messages(number):
         tensor = value.first(2).first(1)
         if tensor.number(1) != FLOAT32:
-            raise _Refusal(f"its {value.text(1)} is not of 32-bit floats")
+            raise Refusal(f"its {value.text(1)} is not of 32-bit floats")
         sizes = tensor.first(2).messages(1)
         shapes[value.text(1)] = tuple(size.number(1) if 1 in size.values else None for size in sizes)
     return shapes
@@ -300,4 +228,4 @@ def _check_shapes(
 ) -> None:
     for name in wanted.keys() | found.keys():
         if found.get(name) != wanted.get(name):
-            raise _Refusal(f"its {kind} {name} is {found.get(name)}, where {wanted.get(name)} was expected")
+            raise Refusal(f"its {kind} {name} is {found.get(name)}, where {wanted.get(name)} was expected")
