@@ -1,5 +1,6 @@
 """Everything that stands behind the page: the desk, the gate, the line, the two workers."""
 
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -53,6 +54,7 @@ class Shop:
             limits: what clients may ask for.
         """
         self.looks, self.limits = dict(looks), limits
+        self._gone: set[str] = set()  # removed, and not forgotten by the worker yet
         self.desk = Desk(
             folder,
             most_items=limits.most_photographs,
@@ -90,9 +92,16 @@ class Shop:
             self._forget(old)
 
     def _forget(self, photographs: list[str]) -> None:
+        """Leave the line, and have the worker forget them in its own time: it may be busy, or still starting."""
         self.line.leave(photographs)
-        with suppress(Busy, WorkerLost):  # it has something better to do, or nothing left to forget
-            self.small.ask({"do": "forget", "ids": photographs}, limit=FORGETTING)
+        self._gone.update(photographs)
+        threading.Thread(target=self._tell_worker, name="forgetting", daemon=True).start()
+
+    def _tell_worker(self) -> None:
+        gone = self._gone.copy()
+        with suppress(Busy, WorkerLost):  # then it is told with the next ones, or has nothing left to forget
+            self.small.ask({"do": "forget", "ids": sorted(gone)}, limit=FORGETTING)
+            self._gone -= gone
 
     def close(self) -> None:
         """End the processes."""
