@@ -14,10 +14,10 @@ def test_every_promise_names_a_test_that_holds_it():
     section = (ROOT / "SECURITY.md").read_text(encoding="utf-8").split("## What is promised")[1].split("\n## ")[0]
     rows = [line for line in section.splitlines() if line.startswith("| ")][1:]
     assert len(rows) == len(PROMISES) > 15
-    missing = [f"{path}::{name}" for _, path, name in PROMISES if name not in tests_in(ROOT / path)]
+    missing = [f"{path}::{name}" for _, path, name in PROMISES if name not in names_in(ROOT / path)]
     assert missing == []
 
 
-def tests_in(path: Path) -> set[str]:
+def names_in(path: Path) -> set[str]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     return {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}

@@ -186,8 +186,7 @@ class _Sitting:
     def keep(self, validation: SoundFrames, *, save_seconds: float) -> None:
         """Log, validate and save what is due after a step."""
         recipe, step = self.recipe, self.state.counts.step
-        for text in self.remarks.new():
-            self.log.remark(step, text)
+        self._write_remarks()
         validates = step % recipe.validate_every == 0 or step == recipe.steps
         if step % recipe.log_every == 0 or step == recipe.steps:
             self._write_line()
@@ -195,6 +194,10 @@ class _Sitting:
             self._validate(validation)
         if is_due(recipe, step) or time.monotonic() - self.saved_at > save_seconds:
             self.save()
+
+    def _write_remarks(self) -> None:
+        for text in self.remarks.new():
+            self.log.remark(self.state.counts.step, text)
 
     def _write_line(self) -> None:
         counts = self.state.counts
@@ -226,6 +229,7 @@ class _Sitting:
 
     def save(self) -> None:
         """Save the state, unless it is saved."""
+        self._write_remarks()
         if self.state.counts.step != self.saved_step:
             self.log.sync()
             keep(self.state, self.recipe, self.folder)
