@@ -25,7 +25,7 @@ def server():
 
 @pytest.fixture
 def ask(server):
-    with httpx.Client(base_url=f"{server.url}/api", timeout=120) as client:
+    with httpx.Client(base_url=f"{server.url}/api", timeout=300) as client:
         yield client
 
 
@@ -67,7 +67,7 @@ def bring(ask):
 def done(ask):
     """Wait until an order is over."""
 
-    def wait(job, seconds=60):
+    def wait(job, seconds=240):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             told = ask.get(f"/jobs/{job}").json()

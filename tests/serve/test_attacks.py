@@ -128,7 +128,7 @@ def test_pictures_that_come_at_once_for_one_raw_do_not_collide(server, bring, sm
     photograph, statuses = bring(small_raw), []
 
     def put():
-        answer = httpx.put(f"{server.url}/api/photographs/{photograph}/camera", content=b"picture", timeout=60)
+        answer = httpx.put(f"{server.url}/api/photographs/{photograph}/camera", content=b"picture", timeout=240)
         statuses.append(answer.status_code)
 
     threads = [threading.Thread(target=put) for _ in range(6)]
@@ -165,7 +165,7 @@ def test_many_at_once_are_served_or_told_to_wait(ask, server, small_raw):
     statuses = []
 
     def bring():
-        with httpx.Client(base_url=f"{server.url}/api", timeout=60) as client:
+        with httpx.Client(base_url=f"{server.url}/api", timeout=240) as client:
             answer = client.post("/photographs", params={"name": "a.dng"}, content=small_raw.read_bytes())
             statuses.append(answer.status_code)
             if answer.status_code == 201:
@@ -186,7 +186,7 @@ def test_many_at_once_are_served_or_told_to_wait(ask, server, small_raw):
 def test_the_desk_is_bounded(small_raw):
     content = small_raw.read_bytes()
     limits = Limits(most_photographs=2, most_bytes=1 << 20, most_together=3 << 20)
-    with serving(limits=limits) as server, httpx.Client(base_url=f"{server.url}/api", timeout=60) as client:
+    with serving(limits=limits) as server, httpx.Client(base_url=f"{server.url}/api", timeout=240) as client:
         statuses = [client.post("/photographs", content=content).status_code for _ in range(3)]
         assert statuses == [201, 201, 429]
         first = client.get("/photographs").json()[0]["id"]

@@ -20,7 +20,7 @@ OPERATIONS = [found.ok() for found in SCHEMA.get_all_operations()]
 @pytest.fixture(scope="module")
 def photograph(server, small_raw):
     """A photograph that is really there."""
-    with httpx.Client(base_url=f"{server.url}/api", timeout=60) as client:
+    with httpx.Client(base_url=f"{server.url}/api", timeout=240) as client:
         yield client.post("/photographs", content=small_raw.read_bytes()).json()["id"]
         for each in client.get("/photographs").json():
             client.delete(f"/photographs/{each['id']}")
@@ -50,6 +50,6 @@ def test_the_interface_is_as_described(operation, mode, server, photograph):
     def hold(case):
         if real and mode is GenerationMode.POSITIVE and "photograph" in (case.path_parameters or {}):
             case.path_parameters["photograph"] = photograph
-        case.call_and_validate(base_url=server.url, checks=CHECKS, timeout=60)
+        case.call_and_validate(base_url=server.url, checks=CHECKS, timeout=240)
 
     hold()
