@@ -222,7 +222,7 @@ def test_shipped_set_is_written_as_it_ships(tmp_path, name):
         ({"schema": "crispnet captures 2"}, "expected 'crispnet captures 1'"),
         ({"cameras": []}, "at least one camera"),
         ({"cameras": ["Box Brownie"]}, "Box Brownie"),
-        ({"seed": -1}, "not below 0"),
+        ({"seed": -1}, "numbers from 0"),
         ({"seed": None}, "TypeError"),
         ({"seed": float("inf")}, "OverflowError"),
         ({"style": "underwater"}, "expected a style of monitor, hand-held, got 'underwater'"),
