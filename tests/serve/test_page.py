@@ -415,9 +415,11 @@ def test_a_phone_is_wide_enough(page, pictured):
     assert stage[1] > 250
 
 
-def test_who_leaves_takes_everything_along(page, pictured, ask):
-    page.open(pictured)
-    assert len(ask.get("/photographs").json()) == 1
+def test_who_leaves_takes_everything_along(page, tmp_path, ask):
+    raws = [write_dng(raw_image(height=96, width=128, seed=seed), tmp_path / f"{seed:02}.dng") for seed in range(9)]
+    page.drop(*raws)  # more than a browser asks for at a time
+    page.until("photographs.filter((each) => each.id).length === 9")
+    assert len(ask.get("/photographs").json()) == 9
     page.driver.refresh()
     page.until("document.body.dataset.ready === 'yes' && photographs.length === 0")
     end = time.monotonic() + 20

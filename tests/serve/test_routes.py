@@ -348,6 +348,13 @@ def test_what_was_removed_is_gone(ask, bring, small_raw):
     assert ask.delete(f"/photographs/{photograph}").status_code == 404
 
 
+def test_a_page_that_is_left_takes_all_of_its_photographs_along(ask, bring, small_raw):
+    mine, gone, others = (bring(small_raw) for _ in range(3))
+    ask.delete(f"/photographs/{gone}")
+    assert ask.post("/leavings", json={"photographs": [gone, mine]}).status_code == 204
+    assert [each["id"] for each in ask.get("/photographs").json() if each["id"] in (mine, gone, others)] == [others]
+
+
 def test_temperature_on_the_page_is_that_of_the_command_line(bring, ask, done, small_raw, tmp_path):
     told = done(order(ask, bring(small_raw), look="plain", white_balance="4200"))
     raw = open_raw(small_raw)

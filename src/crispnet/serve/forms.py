@@ -72,6 +72,12 @@ class Pair(Form):
     align: Annotated[bool, Field(description="Lay them over each other first; else pairs that lie apart fail.")] = True
 
 
+class Leaving(Form):
+    """What a page takes along that is left; some of it may be gone already."""
+
+    photographs: Annotated[list[Name], Field(max_length=1000)]
+
+
 class Brought(BaseModel):
     """A photograph that lies on the desk."""
 

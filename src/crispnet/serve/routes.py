@@ -6,6 +6,7 @@ POST photographs ── desk ── proof, facts, differences ──→ a worker
 
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
@@ -59,6 +60,7 @@ REASONS = {
     422: "It cannot be done.",
     429: "There is too much to do already.",
 }
+GONE = "There is nothing of this id: it was removed, or its time is over. Bring it again."
 
 Id = Annotated[str, InPath(pattern="^[A-Za-z0-9_-]{8,40}$")]
 Controls = Annotated[forms.Controls, Query()]
@@ -129,6 +131,14 @@ def facts(shop: InShop, photograph: Id) -> forms.Told:
 def remove(shop: InShop, photograph: Id) -> None:
     """Remove a photograph, and all that was made of it."""
     shop.remove(photograph)
+
+
+@api.post("/leavings", status_code=204, responses=_refusing(400))
+def leave(shop: InShop, leaving: forms.Leaving) -> None:
+    """Remove photographs: one request, since a page that is left sends no more than a few."""
+    for photograph in leaving.photographs:
+        with suppress(Missing):
+            shop.remove(photograph)
 
 
 @api.put("/photographs/{photograph}/camera", openapi_extra=BODY, responses=_refusing(404, 408, 413, 429))
@@ -285,8 +295,5 @@ def answer_refusals(app: FastAPI) -> None:
 
     for kind, status in statuses.items():
         app.add_exception_handler(kind, answering(status))
-    app.add_exception_handler(
-        Missing,
-        lambda *_: _said(404, "There is nothing of this id: it was removed, or its time is over. Bring it again."),
-    )
+    app.add_exception_handler(Missing, lambda *_: _said(404, GONE))
     app.add_exception_handler(ClientDisconnect, lambda *_: Response(status_code=400))

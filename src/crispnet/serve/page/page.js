@@ -97,7 +97,7 @@ async function sendOne(photograph) {
     }
     const path = `photographs?${query({ name: photograph.name })}`;
     const { id } = await asJson(path, { method: "POST", body: photograph.file });
-    if (photograph.state === "removed") { ask(`photographs/${id}`, { method: "DELETE" }).catch(() => {}); return; }
+    if (photograph.state === "removed") { forget(id); return; }
     photograph.id = id;
     photograph.file = null;
     photograph.state = "opening";
@@ -139,11 +139,18 @@ function fail(photograph, error) {
   if (photograph === chosen) drawState();
 }
 
+const going = new Set(); // ids that the server may still have
+
+function forget(id) {
+  going.add(id);
+  ask(`photographs/${id}`, { method: "DELETE" }).catch(() => {}).finally(() => going.delete(id));
+}
+
 function remove(photograph) {
   const place = photographs.indexOf(photograph);
   photographs.splice(place, 1);
   photograph.state = "removed";
-  if (photograph.id) ask(`photographs/${photograph.id}`, { method: "DELETE" }).catch(() => {});
+  if (photograph.id) forget(photograph.id);
   for (const { url } of photograph.pictures.values()) URL.revokeObjectURL(url);
   if (photograph === chosen) choose(photographs[Math.min(place, photographs.length - 1)] || null);
   drawStrip();
@@ -1048,8 +1055,8 @@ function listen() {
   new ResizeObserver(() => drawStage()).observe(stage);
   addEventListener("pagehide", (event) => { // who leaves takes everything along
     if (event.persisted) return;
-    const left = [...photographs.map((each) => each.id), ...scored].filter(Boolean);
-    for (const id of left) fetch(`api/photographs/${id}`, { method: "DELETE", keepalive: true });
+    const left = [...photographs.map((each) => each.id), ...scored, ...going].filter(Boolean);
+    if (left.length) fetch("api/leavings", { ...posted({ photographs: left }), keepalive: true }); // one: more are dropped
   });
 }
 
