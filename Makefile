@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test cluster lint format docs screenshots bench rig fuzz lock audit sbom paper clean
+.PHONY: help demo test cluster lint format docs page screenshots bench rig fuzz lock audit sbom paper clean
 
 help:  ## List what can be made.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 13
@@ -36,6 +36,9 @@ docs: $(VENV)/ready-dev  ## Make anew the pages that are made: the command line,
 	@$(BIN)/python benchmarks/report.py --write
 	@$(BIN)/python benchmarks/reliability.py --write
 	@$(BIN)/python docs/make_cards.py
+
+page: $(VENV)/ready-dev  ## Try the page in a browser ten times in a row, with a raw of your own; RAW=file.
+	@for each in 1 2 3 4 5 6 7 8 9 10; do CRISPNET_RAW=$(RAW) $(BIN)/python -m pytest -q tests/serve/test_page.py || exit 1; done
 
 screenshots: $(VENV)/ready-dev  ## Take the pictures of the page in docs/page, with Chromium.
 	@$(BIN)/python docs/make_screenshots.py

@@ -1,5 +1,6 @@
 """The page in a browser, as people use it: drop, compare, adjust, save."""
 
+import os
 import shutil
 import time
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from crispnet.app.cli import app
+from crispnet.raw.reader import open_raw
 from crispnet.raw.writer import write_dng
 from making import raw_image
 
@@ -26,6 +28,7 @@ pytestmark = [
 ]
 SAMPLES = Path(__file__).parents[2] / "samples"
 BOX, MURAL = SAMPLES / "box.crw", SAMPLES / "mural.dng"
+LARGE = os.environ.get("CRISPNET_RAW", "")
 PATIENCE = 240  # seconds; other work may keep the machine busy
 MEAN = """
     const image = document.querySelector(arguments[0]), canvas = document.createElement("canvas");
@@ -151,6 +154,24 @@ def test_a_raw_that_is_dropped_is_seen_and_measured(page):
     assert "LibRaw, as shot" in page.text("values")
     page.until("document.querySelector('#side-right img').dataset.level === ''")
     assert page.run("return document.querySelector('#side-right img').naturalWidth") == 2272
+
+
+@pytest.mark.skipif(not LARGE, reason="CRISPNET_RAW names no raw; `make page RAW=file` does")
+def test_a_large_raw_and_its_picture_are_seen_changed_and_measured(page):
+    raw = Path(LARGE)
+    page.open(raw, *(path for path in (raw.with_suffix(".JPG"), raw.with_suffix(".jpg")) if path.is_file()))
+    page.until("!document.getElementById('difference').hidden")
+    assert 1 < float(page.text("de-mean")) < 40
+    page.until("document.querySelector('#side-right img').dataset.level === ''")
+    assert page.run("return document.querySelector('#side-right img').naturalWidth") == open_raw(raw).upright_size[1]
+    before = page.mean()
+    page.run(
+        "const slider = document.getElementById('exposure'); slider.value = 1;"
+        "for (const name of ['input', 'change']) slider.dispatchEvent(new Event(name))"
+    )
+    page.until("chosen.wish.exposure === 1")
+    page.rest()
+    assert page.mean().mean() > before.mean()
 
 
 def test_the_divider_is_dragged_by_hand_and_by_key(page, pictured):
