@@ -3,15 +3,13 @@
 python benchmarks/reliability.py --write | --check
 """
 
-import argparse
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
+from made_page import keep
 from tables import table
 
-ROOT = Path(__file__).resolve().parent.parent
 HEAD = """# Reliability
 
 Made by `python benchmarks/reliability.py --write` from `results/reliability/*.json`; not to be edited. What is
@@ -23,19 +21,8 @@ Result = dict[str, Any]
 
 def main() -> None:
     """Write the page, or say whether it is current."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--write", action="store_true", help="write the page")
-    what.add_argument("--check", action="store_true", help="fail unless the page is current")
-    parser.add_argument("--root", type=Path, default=ROOT, help="where results/ and docs/ are")
-    wish = parser.parse_args()
-    page, text = wish.root / "docs" / "reliability.md", report(wish.root / "results" / "reliability")
-    if wish.write:
-        page.write_text(text, encoding="utf-8")
-    elif not page.is_file() or page.read_text(encoding="utf-8") != text:
-        sys.exit(
-            "docs/reliability.md is not what results/reliability say: run python benchmarks/reliability.py --write"
-        )
+    stale = "docs/reliability.md is not what results/reliability say: run python benchmarks/reliability.py --write"
+    keep(__doc__.split("\n")[0], "docs/reliability.md", report, results="results/reliability", stale=stale)
 
 
 def report(results: Path) -> str:

@@ -3,16 +3,14 @@
 python benchmarks/report.py --write | --check
 """
 
-import argparse
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 from crispnet.evaluate import claims, tables
+from made_page import keep
 from tables import table
 
-ROOT = Path(__file__).resolve().parent.parent
 HEAD = """# Results
 
 Made by `python benchmarks/report.py --write` from `results/*.json`; not to be edited. Each section says where, with
@@ -23,17 +21,8 @@ Result = dict[str, Any]
 
 def main() -> None:
     """Write the page, or say whether it is current."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--write", action="store_true", help="write the page")
-    what.add_argument("--check", action="store_true", help="fail unless the page is current")
-    parser.add_argument("--root", type=Path, default=ROOT, help="where results/ and docs/ are")
-    wish = parser.parse_args()
-    page, text = wish.root / "docs" / "results.md", report(wish.root / "results")
-    if wish.write:
-        page.write_text(text, encoding="utf-8")
-    elif not page.is_file() or page.read_text(encoding="utf-8") != text:
-        sys.exit("docs/results.md is not what results/*.json say: run python benchmarks/report.py --write")
+    stale = "docs/results.md is not what results/*.json say: run python benchmarks/report.py --write"
+    keep(__doc__.split("\n")[0], "docs/results.md", report, results="results", stale=stale)
 
 
 def report(results: Path) -> str:
