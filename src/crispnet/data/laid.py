@@ -6,7 +6,6 @@ be made again.
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from PIL import Image, PngImagePlugin
 
 from crispnet.data.align import Aligned
 from crispnet.data.finding import OURS, SOFTWARE
-from crispnet.data.pairs import Pair
+from crispnet.data.pairs import Pair, files_of
 from crispnet.data.target import BACK, whole_cells
 from crispnet.errors import DataError
 from crispnet.files import whole_file
@@ -33,17 +32,7 @@ def made_from(pair: Pair, *, longest: int | None) -> str:
     Raises:
         DataError: one of its files cannot be read.
     """
-    said: list[object] = [VERSION, longest]
-    for path in (pair.raw, pair.picture):
-        try:
-            facts = os.stat(path)
-        except (OSError, ValueError) as error:
-            raise DataError(
-                f"{path} cannot be read: {getattr(error, 'strerror', None) or error}. The raw and the picture of the "
-                "pair were needed. Check the manifest."
-            ) from error
-        said += [str(path.absolute()), facts.st_size, facts.st_mtime_ns]
-    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([VERSION, longest, *files_of(pair)]).encode()).hexdigest()
 
 
 def facts_of(aligned: Aligned) -> dict[str, object]:

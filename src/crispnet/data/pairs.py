@@ -190,17 +190,27 @@ def fingerprint(pairs: Sequence[Pair], *made_by: object) -> str:
     """
     said: list[object] = [*made_by]
     for pair in pairs:
-        said += [pair.scene, dict(pair.tags), pair.raw.stem]
-        for path in (pair.raw, pair.picture):
-            try:
-                facts = os.stat(path)
-            except (OSError, ValueError) as error:
-                raise DataError(
-                    f"{path} cannot be read: {getattr(error, 'strerror', None) or error}. The raw and the picture of "
-                    "every pair were needed. Check the manifest."
-                ) from error
-            said += [str(path.absolute()), facts.st_size, facts.st_mtime_ns]
+        said += [pair.scene, dict(pair.tags), pair.raw.stem, *files_of(pair)]
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+
+
+def files_of(pair: Pair) -> list[str | int]:
+    """Say which files a pair has, and how they are: the place, the size and the time of each.
+
+    Raises:
+        DataError: one of them is missing.
+    """
+    said: list[str | int] = []
+    for path in (pair.raw, pair.picture):
+        try:
+            facts = os.stat(path)
+        except (OSError, ValueError) as error:
+            raise DataError(
+                f"{path} cannot be read: {getattr(error, 'strerror', None) or error}. The raw and the picture of every "
+                "pair were needed. Check the manifest."
+            ) from error
+        said += [str(path.absolute()), facts.st_size, facts.st_mtime_ns]
+    return said
 
 
 def split_by_scene(
