@@ -215,6 +215,13 @@ def test_a_run_is_a_function_of_its_recipe(whole_run, tmp_path):
     assert not same(whole_run.folder, tmp_path / "other")
 
 
+@pytest.mark.parametrize("at_once", [3, 99])
+def test_how_many_batches_are_prepared_at_once_changes_nothing(whole_run, tmp_path, monkeypatch, at_once):
+    monkeypatch.setattr(loop, "preparers", lambda _: at_once)
+    fit(tiny(), tmp_path)
+    assert same(whole_run.folder, tmp_path)
+
+
 def test_bf16_multiplies_but_does_not_keep(tmp_path):
     run = fit(tiny(precision="bf16", steps=2), tmp_path)
     assert run.skipped == 0

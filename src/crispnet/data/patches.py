@@ -59,11 +59,13 @@ class Stage:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """What one step of training sees: b patches of s scenes.
+    """What one step of training sees: b patches of s scenes, as narrow as frames keep them.
+
+    A graphics card is fed through a narrow door, so numbers are widened behind it (``train.step``).
 
     Attributes:
-        packed: (b, 4, h, w) float32, linear planes R, G, B, G.
-        target: (b, 3, 2h, 2w) float32 sRGB in [0, 1].
+        packed: (b, 4, h, w) float16, linear planes R, G, B, G.
+        codes: (b, 3, 2h, 2w) sRGB of the camera's picture: uint8 in [0, 255], or float16 in [0, 1].
         scene_of: (b,) int64, which of the s scenes each patch belongs to.
         thumbnail: (s, 3, 368, 480) float32 of the whole frames, mirrored as their patches are.
         white_balance: (s, 4) float32.
@@ -72,12 +74,18 @@ class Batch:
     """
 
     packed: np.ndarray
-    target: np.ndarray
+    codes: np.ndarray
     scene_of: np.ndarray
     thumbnail: np.ndarray
     white_balance: np.ndarray
     to_srgb: np.ndarray
     names: tuple[str, ...]
+
+    @property
+    def target(self) -> np.ndarray:
+        """The camera's picture, (b, 3, 2h, 2w) float32 sRGB in [0, 1]."""
+        whole = 255 if self.codes.dtype == np.uint8 else 1
+        return self.codes.astype(np.float32) / np.float32(whole)
 
 
 def batch(frames: Sequence[Frame], stage: Stage, *, seed: int, step: int) -> Batch:
@@ -92,22 +100,22 @@ def batch(frames: Sequence[Frame], stage: Stage, *, seed: int, step: int) -> Bat
     random = np.random.default_rng((seed, CUT, step))
     chosen = [frames[place] for place in _places(len(frames), stage.scenes, seed=seed, step=step)]
     flips: list[Flips] = [(bool(down), bool(across)) for down, across in random.integers(2, size=(len(chosen), 2))]
-    packed = np.empty((stage.scenes, stage.patches, 4, *stage.size), np.float32)
-    target = np.empty((stage.scenes, stage.patches, 3, *(2 * length for length in stage.size)), np.float32)
+    packed = np.empty((stage.scenes, stage.patches, 4, *stage.size), np.float16)
+    doubled = [2 * length for length in stage.size]
+    codes = np.empty((stage.scenes, stage.patches, 3, *doubled), np.float16 if stage.view == "frames" else np.uint8)
     show = {"frames": _show_frame, "mosaics": _show_mosaic, "patches": _show_patches}[stage.view]
     # A frame with no cell to spare stays as it is, so what was done, and not what was drawn, holds for the thumbnail.
     done = [
-        show(*scene, packed[place], target[place], random)
-        for place, scene in enumerate(zip(chosen, flips, strict=True))
+        show(*scene, packed[place], codes[place], random) for place, scene in enumerate(zip(chosen, flips, strict=True))
     ]
-    return _joined(chosen, done, packed.reshape(-1, *packed.shape[2:]), target.reshape(-1, *target.shape[2:]))
+    return _joined(chosen, done, packed.reshape(-1, *packed.shape[2:]), codes.reshape(-1, *codes.shape[2:]))
 
 
 def whole(frames: Sequence[Frame], size: tuple[int, int]) -> Batch:
     """Make a batch of these very frames, whole, averaged to ``size`` cells and lying as they do: for validation."""
     views = [VIEWS.of(frame, size) for frame in frames]
-    packed, target = (np.stack(planes).astype(np.float32) for planes in zip(*views, strict=True))
-    return _joined(frames, [(False, False)] * len(frames), packed, target)
+    packed, codes = (np.stack(planes) for planes in zip(*views, strict=True))
+    return _joined(frames, [(False, False)] * len(frames), packed, codes)
 
 
 def mosaics(frames: Sequence[Frame], size: tuple[int, int]) -> Batch:
@@ -122,14 +130,13 @@ def middles(frames: Sequence[Frame], size: tuple[int, int]) -> Batch:
     They have ``size`` cells, or fewer where a frame has.
     """
     rows, columns = _room(frames, size)
-    packed, target = [], []
+    packed, codes = [], []
     for frame in frames:
         height, width = frame.packed.shape[1:]
         top, left = (height - rows) // 2, (width - columns) // 2
         packed.append(frame.packed[:, top : top + rows, left : left + columns])
-        target.append(frame.target[2 * top : 2 * (top + rows), 2 * left : 2 * (left + columns)].transpose(2, 0, 1))
-    pixels = np.stack(target).astype(np.float32) / np.float32(255)
-    return _joined(frames, [(False, False)] * len(frames), np.stack(packed).astype(np.float32), pixels)
+        codes.append(frame.target[2 * top : 2 * (top + rows), 2 * left : 2 * (left + columns)].transpose(2, 0, 1))
+    return _joined(frames, [(False, False)] * len(frames), np.stack(packed), np.stack(codes))
 
 
 def _room(frames: Sequence[Frame], size: tuple[int, int]) -> tuple[int, int]:
@@ -145,11 +152,11 @@ def _small(frame: Frame, size: tuple[int, int]) -> Frame:
     return replace(frame, packed=packed, target=target)
 
 
-def _joined(frames: Sequence[Frame], flips: Sequence[Flips], packed: np.ndarray, target: np.ndarray) -> Batch:
+def _joined(frames: Sequence[Frame], flips: Sequence[Flips], packed: np.ndarray, codes: np.ndarray) -> Batch:
     """Add to the patches of frames what is known of each frame."""
     return Batch(
         packed=packed,
-        target=target,
+        codes=codes,
         scene_of=np.repeat(np.arange(len(frames)), len(packed) // len(frames)),
         thumbnail=np.stack([_mirrored(frame.thumbnail, flip) for frame, flip in zip(frames, flips, strict=True)]),
         white_balance=np.stack([frame.white_balance for frame in frames]),
@@ -170,7 +177,7 @@ def _places(count: int, scenes: int, *, seed: int, step: int) -> list[int]:
 
 
 def _show_patches(
-    frame: Frame, flips: Flips, packed: np.ndarray, target: np.ndarray, random: np.random.Generator
+    frame: Frame, flips: Flips, packed: np.ndarray, codes: np.ndarray, random: np.random.Generator
 ) -> Flips:
     """Fill in random patches of a frame; say how they are mirrored."""
     size, room = packed.shape[2:], frame.packed.shape[1:]
@@ -180,7 +187,7 @@ def _show_patches(
             f"expected frames of {size[0]} x {size[1]} cells at least, got {room[0]} x {room[1]}: {frame.name}"
         )
     done = (flips[0] and spare[0] > 0, flips[1] and spare[1] > 0)
-    for planes, picture in zip(packed, target, strict=True):
+    for planes, picture in zip(packed, codes, strict=True):
         top, left = (int(random.integers(free - flip + 1)) for free, flip in zip(spare, done, strict=True))
         bottom, right = (place + length + flip for place, length, flip in zip((top, left), size, done, strict=True))
         mirror_cells(frame.packed[:, top:bottom, left:right], done, out=planes)
@@ -189,7 +196,7 @@ def _show_patches(
             for begin, end, flip in zip((top, left), (bottom, right), done, strict=True)
         ]
         lying = frame.target[cut[0], cut[1]].transpose(2, 0, 1)
-        np.divide(_mirrored(lying, done), np.float32(255), out=picture)
+        picture[...] = _mirrored(lying, done)
     return done
 
 
@@ -213,20 +220,20 @@ def _mirrored(planes: np.ndarray, flips: Flips) -> np.ndarray:
     return planes[..., ::down, ::across]
 
 
-def _show_frame(frame: Frame, flips: Flips, packed: np.ndarray, target: np.ndarray, _: np.random.Generator) -> Flips:
+def _show_frame(frame: Frame, flips: Flips, packed: np.ndarray, codes: np.ndarray, _: np.random.Generator) -> Flips:
     """Fill in a whole frame; say how it is mirrored."""
     size = packed.shape[2], packed.shape[3]
     seen = VIEWS.of(frame, size)
-    packed[0], target[0] = _mirrored(seen[0], flips), _mirrored(seen[1], flips)
+    packed[0], codes[0] = _mirrored(seen[0], flips), _mirrored(seen[1], flips)
     return flips
 
 
 def _show_mosaic(
-    frame: Frame, flips: Flips, packed: np.ndarray, target: np.ndarray, random: np.random.Generator
+    frame: Frame, flips: Flips, packed: np.ndarray, codes: np.ndarray, random: np.random.Generator
 ) -> Flips:
     """Fill in a whole frame as a small mosaic, less the cell that mirroring costs; say how it is mirrored."""
     rows, columns = packed.shape[2:]
-    return _show_patches(_small(frame, (rows + 1, columns + 1)), flips, packed, target, random)
+    return _show_patches(_small(frame, (rows + 1, columns + 1)), flips, packed, codes, random)
 
 
 def grid(height: int, width: int, patch: tuple[int, int] = (368, 480)) -> list[tuple[int, int]]:

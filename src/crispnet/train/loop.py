@@ -18,8 +18,9 @@ import json
 import math
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -135,6 +136,11 @@ def fit(
     return Run(folder, counts.best, counts.step, counts.skipped, tuple(remarks.said))
 
 
+def preparers(device: torch.device) -> int:
+    """Count the batches to prepare at once: a processor that learns itself has one core to spare at most."""
+    return 1 if device.type == "cpu" else 4
+
+
 @dataclass(eq=False)
 class _Sitting:
     """A run while it is worked at."""
@@ -149,21 +155,22 @@ class _Sitting:
     work_per_second: float = 0.0
 
     def losses(self, frames: Sequence[Frame], stop: threading.Event) -> Iterator[float]:
-        """Do step after step; the next batch is prepared meanwhile."""
+        """Do step after step; the next batches are prepared meanwhile."""
 
         def prepare(step: int) -> Batch:
             stage, _ = self.recipe.stages[self.recipe.stage_at(step)]
             return batch(frames, stage, seed=self.recipe.seed, step=step)
 
-        state, steps = self.state, self.recipe.steps
-        with ThreadPoolExecutor(1, "batches") as ahead:
-            step = state.counts.step
-            upcoming: Future[Batch] | None = ahead.submit(prepare, step) if step < steps else None
+        first, steps = self.state.counts.step, self.recipe.steps
+        at_once = preparers(next(self.state.model.parameters()).device)
+        with ThreadPoolExecutor(at_once, "batches") as ahead:
+            upcoming = deque(ahead.submit(prepare, step) for step in range(first, min(first + at_once, steps)))
             while upcoming and not stop.is_set():
-                began, present = time.monotonic(), upcoming.result()
-                step += 1
-                upcoming = ahead.submit(prepare, step) if step < steps else None
-                loss = learn(state, present, self.recipe)
+                began, present = time.monotonic(), upcoming.popleft().result()
+                following = self.state.counts.step + at_once
+                if following < steps:
+                    upcoming.append(ahead.submit(prepare, following))
+                loss = learn(self.state, present, self.recipe)
                 if not math.isfinite(loss):
                     self._skip(present)
                 self._take_time(time.monotonic() - began)

@@ -48,7 +48,8 @@ def _loss(state: State, batch: Batch, recipe: Recipe) -> Tensor:
     stage, _ = recipe.stages[recipe.stage_at(state.counts.step)]
     with _precision(state.model, recipe.precision):
         pictures = state.model.pictures(*_seen(state.model, batch), finest=stage.finest)
-    target = _there(batch.target, pictures[0].device)
+    codes = _there(batch.codes, pictures[0].device)
+    target = codes.float() / (255 if codes.dtype == torch.uint8 else 1)
     return objective(recipe.objective, vgg=recipe.vgg)([picture.float() for picture in pictures], target)
 
 
@@ -57,7 +58,7 @@ def _seen(isp: ISP, batch: Batch) -> tuple[Tensor, Tensor]:
     device = next(isp.parameters()).device
     balance = _there(batch.white_balance, device)
     metadata = Metadata(balance, _there(batch.to_srgb, device), torch.zeros_like(balance[:, 0]))
-    packed = _there(batch.packed, device).contiguous(memory_format=torch.channels_last)
+    packed = _there(batch.packed, device).float().contiguous(memory_format=torch.channels_last)
     thumbnail = _there(batch.thumbnail, device).contiguous(memory_format=torch.channels_last)
     return packed, isp.scene(thumbnail, metadata)[_there(batch.scene_of, device)]
 
