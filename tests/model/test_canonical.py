@@ -1,11 +1,25 @@
 """The network of the shipped look: before training it is a plain rendering, whatever the camera."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
 
 from crispnet.colour import encode_srgb
-from crispnet.model.canonical import KNOTS, curved, details, doubled, exposed, mixed, product, shares, tone, weighed
+from crispnet.model.canonical import (
+    KNOTS,
+    curved,
+    details,
+    doubled,
+    exposed,
+    mixed,
+    product,
+    shares,
+    tails,
+    tone,
+    weighed,
+)
 from crispnet.model.contract import Metadata
 
 CAMERA = torch.tensor([[1.6, -0.5, -0.1], [-0.2, 1.5, -0.3], [0.0, -0.6, 1.6]])  # to linear sRGB; rows sum to 1
@@ -166,3 +180,25 @@ def test_shares_add_nothing_before_they_are_learned_from(tiny, photographs):
     _, thumbnail, metadata = photographs("canonical")
     assert plain.scene(thumbnail, metadata).shape == told.scene(thumbnail, metadata).shape
     assert shares(thumbnail, 0) == []
+
+
+def test_tails_tell_of_a_ten_thousandth_of_a_picture():
+    even = torch.full((1, 3, 100, 100), 0.18)
+    one = even.clone()
+    one[0, 0, 50, 50] = 0.18 * 2**3  # one colour of one pixel, 3 EV above grey
+    one[0, 2, 20, 20] = 0.18 / 2**4
+    brighter, darker = (ends[0] for ends in tails(one, 10))  # every EV from -5 to 4
+    assert brighter[5] == pytest.approx(1 + math.log(0.5) / -math.log(1e-4), abs=0.01)  # half of all, at grey itself
+    assert (brighter[6], darker[4]) == pytest.approx((0, 0), abs=0.1)
+    none = [ends[0] for ends in tails(even, 10)]
+    one_more = even.clone()
+    one_more[0, 0, 50, 50:60] = 0.18 * 2**3
+    more = tails(one_more, 10)[0][0]
+    assert more[7] - none[0][7] == pytest.approx(0.25, abs=0.01)  # ten in ten thousand: a quarter of the way to all
+    assert more[9] == pytest.approx(0, abs=0.01)
+
+
+def test_tails_add_nothing_before_they_are_learned_from(tiny):
+    plain, told = tiny("canonical"), tiny("canonical", tails=3)
+    assert told.hidden.weight.shape[1] == plain.hidden.weight.shape[1] + 6
+    assert tails(torch.rand(1, 3, 4, 4), 0) == []

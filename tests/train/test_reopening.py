@@ -58,18 +58,29 @@ def test_a_network_comes_back_out_of_its_look(tmp_path):
 
 def test_what_it_is_newly_told_changes_nothing_yet(tmp_path):
     isp = network()
-    options = start_from(exported(isp, tmp_path), tmp_path / "start.safetensors", thresholds=4)
+    options = start_from(exported(isp, tmp_path), tmp_path / "start.safetensors", told={"thresholds": 4, "tails": 5})
     wider, facts = checkpoint.load(tmp_path / "start.safetensors")
-    assert facts["options"] == options == {**OPTIONS, "thresholds": 4}
+    assert facts["options"] == options == {**OPTIONS, "thresholds": 4, "tails": 5}
     torch.testing.assert_close(wider(*seen()), isp(*seen()), rtol=0, atol=1e-6)
 
 
 def test_what_it_was_told_already_it_is_told_still(tmp_path):
-    told = {**OPTIONS, "thresholds": 3}
+    told = {**OPTIONS, "thresholds": 3, "tails": 2}
     isp = network(options=told)
     look = exported(isp, tmp_path, options=told)
-    assert start_from(look, tmp_path / "start.safetensors", thresholds=4) == told
+    assert start_from(look, tmp_path / "start.safetensors", told={"thresholds": 4, "tails": 5}) == told
     again, _ = checkpoint.load(tmp_path / "start.safetensors")
+    torch.testing.assert_close(again(*seen()), isp(*seen()), rtol=0, atol=1e-6)
+
+
+def test_tails_come_after_the_shares_that_it_was_told_of(tmp_path):
+    told = {**OPTIONS, "thresholds": 3}
+    isp = network(options=told)
+    start_from(
+        exported(isp, tmp_path, options=told), tmp_path / "start.safetensors", told={"thresholds": 4, "tails": 5}
+    )
+    again, _ = checkpoint.load(tmp_path / "start.safetensors")
+    assert (again.thresholds, again.tails) == (3, 5)
     torch.testing.assert_close(again(*seen()), isp(*seen()), rtol=0, atol=1e-6)
 
 
@@ -103,7 +114,7 @@ def test_a_run_can_start_from_a_look_file(tmp_path):
 def test_the_shipped_look_can_learn_more(tmp_path):
     """Its network renders what the file renders: learning goes on from the very colours that people see."""
     file = LookFile.open(Path(shelf.__file__).parent / "shipped" / "phone.onnx")
-    start_from(file, tmp_path / "start.safetensors", thresholds=10)
+    start_from(file, tmp_path / "start.safetensors", told={"thresholds": 10})
     isp, _ = checkpoint.load(tmp_path / "start.safetensors")
     told = look_contract.Metadata(np.array([[2.0, 1, 1.5, 1]]), SRGB_TO_XYZ[None], np.zeros(1), np.zeros(1))
     chance = np.random.default_rng(0)
@@ -119,7 +130,7 @@ def test_looks_of_one_camera_are_refused(tmp_path):
     options = {"widths": [6, 8, 10], "blocks": 1}
     look = exported(network("unet-residual", options), tmp_path, model="unet-residual", options=options)
     with pytest.raises(LookError, match="made for one camera"):
-        start_from(look, tmp_path / "start.safetensors", thresholds=4)
+        start_from(look, tmp_path / "start.safetensors", told={"thresholds": 4, "tails": 5})
 
 
 @pytest.mark.parametrize("said", [{"options": {**OPTIONS, "dim": 8}}, {"model": "mystery"}, {"options": {"size": 3}}])

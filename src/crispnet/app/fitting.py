@@ -41,7 +41,7 @@ from crispnet.look.file import LookFile
 from crispnet.look.shelf import file_of, load_look
 from crispnet.train.loop import Progress, Run
 from crispnet.train.loop import fit as train
-from crispnet.train.personal import PATCH, THRESHOLDS, personal
+from crispnet.train.personal import PATCH, TOLD, personal
 from crispnet.train.reopening import start_from
 
 MINUTES = 10.0  # between two shots of one scene
@@ -127,7 +127,7 @@ def fit_and_say(wish: Wish, *, as_json: bool) -> bool:
         pairs += varied(pairs, words, wish.folder / "variants", seed=wish.seed)
     material = _material(_laid(pairs, wish.folder / "laid"), wish.folder / "frames")
     _say_few(material)
-    options = start_from(look, wish.folder / START, thresholds=THRESHOLDS)
+    options = start_from(look, wish.folder / START, told=TOLD)
     recipe = personal(wish.folder / START, options, detail=material.detailed, steps=wish.steps, seed=wish.seed)
     with watched(recipe.steps, "learning") as tell:
 

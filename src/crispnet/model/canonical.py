@@ -19,6 +19,7 @@ Notation: b photographs; ``balanced`` = packed or thumbnail values times their w
 are to be true; ``canonical`` = linear sRGB; ``graded`` = canonical after gain and the scene's own matrix.
 """
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
@@ -41,6 +42,7 @@ KNOTS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.45, 0.6, 0.75, 0.9, 1.1, 1.4, 1.9)
 SHOULDER = 0.3  # linear value from which the untrained curve bends towards 1
 HIDDEN = 128
 DARK, BRIGHT, SOFTNESS = -5.0, 4.0, 0.5  # EV from middle grey: first and last threshold of ``shares``, and its width
+SHARP, SEEN = 0.1, 1e-4  # of ``tails``: its width in EV, and the smallest share of a picture that counts
 DETAILS = 3  # planes of what photosites differ by
 KEPT = (0.5, 0.25, 0.25)  # how much of each the untrained network adds to every colour
 MIDDLE = 0.3  # standard deviation, in halves of a side, of what counts as the middle of a picture
@@ -73,7 +75,9 @@ class Canonical(ISP):
     reads = ("white_balance", "to_srgb", "exposure")
     start: Tensor
 
-    def __init__(self, *, widths: Sequence[int], blocks: int, dim: int, depth: int, thresholds: int, folded: int):
+    def __init__(
+        self, *, widths: Sequence[int], blocks: int, dim: int, depth: int, thresholds: int, folded: int, tails: int
+    ):
         super().__init__()
         weights = DETAILS * COLOURS if folded > 1 else 0
         self.reconstruction = Reconstruction(
@@ -88,8 +92,8 @@ class Canonical(ISP):
         self.modulated = (widths[-1], *reversed(widths[:-1]))  # channels: the bottleneck, then on the way up
         start = torch.cat((torch.eye(3).flatten(), tone(), ones_and_zeros(self.modulated)))
         self.register_buffer("start", start)
-        self.thresholds = thresholds
-        self.hidden = nn.Linear(dim + 3 + 2 * thresholds, HIDDEN)
+        self.thresholds, self.tails = thresholds, tails
+        self.hidden = nn.Linear(dim + 3 + 2 * thresholds + 2 * tails, HIDDEN)
         self.head = zeroed(nn.Linear(HIDDEN, len(start)))
 
     def scene(self, thumbnail: Tensor, metadata: Metadata) -> Tensor:
@@ -102,7 +106,8 @@ class Canonical(ISP):
         canonical = mixed(metadata.to_srgb, balanced)
         gain = exposed(canonical)
         seen = self.eye(functional.avg_pool2d(compand(gain[:, :, None, None] * canonical), 2))
-        bright = shares(gain[:, :, None, None] * canonical, self.thresholds)
+        graded = gain[:, :, None, None] * canonical
+        bright = shares(graded, self.thresholds) + tails(graded, self.tails)
         facts = torch.cat((gain.log2(), light[:, 0::2].log(), *bright), dim=1)
         # Only differences pass through layers that may run in 16 bits.
         found = self.start + self.head(functional.gelu(self.hidden(torch.cat((seen, facts.to(seen.dtype)), dim=1))))
@@ -146,6 +151,7 @@ def canonical(
     depth: int = 4,
     thresholds: int = 0,
     folded: int = 2,
+    tails: int = 0,
 ) -> Canonical:
     """Make the network of the shipped look.
 
@@ -156,8 +162,9 @@ def canonical(
         depth: of the eye.
         thresholds: of brightness at which it is told the shares of the picture beyond.
         folded: cells each way that the UNet's finest level sees as one.
+        tails: of brightness at which it is told how little of the picture is beyond.
     """
-    sizes = {"blocks": blocks, "dim": dim, "depth": depth, "thresholds": thresholds, "folded": folded}
+    sizes = {"blocks": blocks, "dim": dim, "depth": depth, "thresholds": thresholds, "folded": folded, "tails": tails}
     return Canonical(widths=tuple(widths), **sizes)
 
 
@@ -189,7 +196,7 @@ def shares(exposed: Tensor, thresholds: int) -> list[Tensor]:
         return []
     red, green, blue = exposed.unbind(1)
     luminance = LUMINANCE[0] * red + LUMINANCE[1] * green + LUMINANCE[2] * blue
-    stops = (luminance.clamp(min=DARKEST) / GREY).log2()
+    stops = _stops(luminance)
     down, across = (torch.linspace(-1, 1, side, device=exposed.device) for side in luminance.shape[1:])
     middle = torch.exp(-(down[:, None].square() + across.square()) / (2 * MIDDLE**2))
     beyond = torch.linspace(DARK, BRIGHT, thresholds, device=exposed.device)
@@ -198,6 +205,29 @@ def shares(exposed: Tensor, thresholds: int) -> list[Tensor]:
         torch.stack([(weights * count).mean(dim=(1, 2)) for count in counts], dim=1)
         for weights in (torch.ones_like(middle), middle / middle.mean())
     ]
+
+
+def tails(exposed: Tensor, thresholds: int) -> list[Tensor]:
+    """Tell how little of (b, 3, h, w) exposed pictures is brighter, or darker, than each threshold.
+
+    Where black and white are set by the last ten-thousandth of a picture, shares say nothing and their logarithms do.
+    A pixel is as bright as its brightest colour, and as dark as its darkest.
+
+    Returns:
+        Two (b, thresholds), 0 for nothing and 1 for all; nothing for no thresholds.
+    """
+    if not thresholds:
+        return []
+    beyond = torch.linspace(DARK, BRIGHT, thresholds, device=exposed.device)
+    ends = []
+    for sign, stops in ((1, _stops(exposed.amax(dim=1))), (-1, _stops(exposed.amin(dim=1)))):
+        some = [(sign * (stops - each) / SHARP).sigmoid().mean(dim=(1, 2)) for each in beyond.unbind()]
+        ends.append(1 - torch.stack(some, dim=1).clamp(min=SEEN).log() / math.log(SEEN))
+    return ends
+
+
+def _stops(luminance: Tensor) -> Tensor:
+    return (luminance.clamp(min=DARKEST) / GREY).log2()
 
 
 def mixed(matrix: Tensor, colours: Tensor) -> Tensor:

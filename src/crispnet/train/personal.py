@@ -13,8 +13,11 @@ from crispnet.data.patches import Stage
 from crispnet.train.recipes import Recipe, Stages
 
 NAME = "personal"
-THRESHOLDS = 10  # of brightness, see ``model.canonical.shares``
-STEPS = 3000  # as `crispnet fit --help` says
+TOLD: Mapping[str, int] = {
+    "thresholds": 10,
+    "tails": 19,
+}  # of brightness, see ``model.canonical``: every EV, and every half
+STEPS = 4000  # as `crispnet fit --help` says
 PATCH = (96, 128)  # packed cells
 FRAMES: Stages = (
     (Stage("frames", (46, 60), scenes=8), 0.6),

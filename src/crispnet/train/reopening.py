@@ -31,14 +31,15 @@ UNET = "reconstruction."
 GRADING = 9 + len(KNOTS)  # numbers that say how a scene is graded before those of the UNet's film
 
 
-def start_from(look: LookFile, path: Path, *, thresholds: int) -> Mapping[str, Any]:
+def start_from(look: LookFile, path: Path, *, told: Mapping[str, int]) -> Mapping[str, Any]:
     """Write the network of a look as a checkpoint that a run can start from, told more of its scenes than before.
 
     Args:
         look: made by ``export`` of the network "canonical".
         path: of the checkpoint, usually ending in ``.safetensors``.
-        thresholds: of brightness whose shares the network is to be told (see ``model.canonical.shares``), where it
-            is told none yet. What is new to it does not change what it renders, until it learns.
+        told: of how many ``thresholds`` and ``tails`` of brightness the network is to be told (see
+            ``model.canonical.canonical``), where it is told none yet. What is new to it does not change what it
+            renders, until it learns.
 
     Returns:
         The options of the network in the checkpoint.
@@ -48,7 +49,7 @@ def start_from(look: LookFile, path: Path, *, thresholds: int) -> Mapping[str, A
         RunError: the checkpoint cannot be written.
     """
     _, known, _ = network_of(look)
-    options = {**known, "thresholds": known.get("thresholds") or thresholds}
+    options = {**known, **{fact: known.get(fact) or count for fact, count in told.items()}}
     checkpoint.save(CANONICAL, options, weights_for(look, options), path)
     return options
 
