@@ -89,7 +89,7 @@ class OpenVinoLook:
     def ascend(self, packed: np.ndarray, context: np.ndarray, scene: np.ndarray) -> np.ndarray:
         """Render a window with its context; sizes are multiples of the scale of ``depths``."""
         _check(packed.shape[2:], stride=self._depths.scale)
-        return self._in_depths[2].run(packed=packed, context=context, scene=scene)
+        return self._in_depths[2].run(packed=packed, context=context, scene=scene).transpose(0, 3, 1, 2)
 
     @property
     def _depths(self) -> Depths:
