@@ -13,7 +13,7 @@ from crispnet.app.desk import Desk
 from crispnet.app.ledger import Made
 from crispnet.darkroom.exiftool import ExifTool
 from crispnet.darkroom.formats import kind_and_depth
-from crispnet.darkroom.photo import Negative, Wanted, expose, finish
+from crispnet.darkroom.photo import Wanted, expose, finish
 from crispnet.darkroom.preview import Preview
 from crispnet.look.contract import Look
 from crispnet.raw.calibration import white_balance_at
@@ -81,7 +81,7 @@ class Developer:
         _, depth = kind_and_depth(decoded.task.picture, wish.format, wish.depth)
         balance = _multipliers(wish.white_balance, raw)
         wanted = Wanted(balance, wish.exposure, wish.match_preview, depth, wish.max_memory)
-        pixels = expose(Negative.of(raw), self.look, wanted)
+        pixels = expose(raw, self.look, wanted)
         return Exposed(decoded, pixels, wanted, decoded.seconds + time.perf_counter() - started)
 
     def finish(self, exposed: Exposed) -> Outcome:

@@ -24,8 +24,6 @@ from crispnet.raw.image import Box
 MARGIN = 2  # in strides
 LEAST_CELLS = 1 << 14  # of a window worth rendering
 COARSE_CELLS = 1 << 18  # of a piece; whole frames of up to 16 megapixels
-HALF = np.dtype(np.float16)  # what is kept between passes; 8 times finer than the bfloat16 that most of it was made in
-MOST = float(np.finfo(HALF).max)
 
 
 class Piece(NamedTuple):
@@ -114,11 +112,18 @@ def render_in_depths(
         part = overlap(piece.made, wanted)
         if part is None:
             continue
-        around = _wide(context, piece.coarse(depths.scale).seen)
+        around = _cut(context, piece.coarse(depths.scale).seen)
         rendered = look.ascend(frame.cut(piece.seen), around, scene)[0].transpose(1, 2, 0)
         at = Piece(part, Box(2 * piece.seen.top, 2 * piece.seen.left, *rendered.shape[:2]))
         target = pixels[part.top - wanted.top :, part.left - wanted.left :]
         quantise_into(target[: part.height, : part.width], at.inner(rendered))
+
+
+def expect(size: tuple[int, int], look: DeepLook, *, depths: Depths, free: int) -> None:
+    """Let a look make ready for a packed frame of some size, as far as can be told before it is there."""
+    frame = Frame(np.broadcast_to(np.float32(0), (4, *size)), look.stride, depths)
+    fine, coarse = (next(pieces).seen for pieces in (_fine(frame, look, free=free), _coarse(frame, free=free)))
+    look.expect((fine.height, fine.width), (coarse.height, coarse.width))
 
 
 def _descended(frame: Frame, look: DeepLook, scene: Any, *, free: int) -> np.ndarray:
@@ -130,20 +135,19 @@ def _descended(frame: Frame, look: DeepLook, scene: Any, *, free: int) -> np.nda
 
 def _deepened(features: np.ndarray, frame: Frame, look: DeepLook, scene: Any, *, free: int) -> np.ndarray:
     """See the coarse levels of the whole frame: features → context, (h, w, c) of coarse cells."""
-    depths = frame.depths
-    pieces = _pieces(
-        frame.coarse_size,
-        cells=COARSE_CELLS,
-        room=free // depths.bytes_per_coarse_cell,
-        halo=depths.coarse_halo,
-        stride=depths.stride,
-    )
-    return _joined(((piece, look.deepen(_wide(features, piece.seen), scene)[0]) for piece in pieces), frame.coarse_size)
+    pieces = _coarse(frame, free=free)
+    return _joined(((piece, look.deepen(_cut(features, piece.seen), scene)[0]) for piece in pieces), frame.coarse_size)
 
 
 def _fine(frame: Frame, look: DeepLook, *, free: int) -> Iterator[Piece]:
     depths, room = frame.depths, free // look.bytes_per_cell
     return _pieces(frame.size, cells=look.cells_at_once, room=room, halo=depths.halo, stride=depths.scale)
+
+
+def _coarse(frame: Frame, *, free: int) -> Iterator[Piece]:
+    depths = frame.depths
+    room = free // depths.bytes_per_coarse_cell
+    return _pieces(frame.coarse_size, cells=COARSE_CELLS, room=room, halo=depths.coarse_halo, stride=depths.stride)
 
 
 def _pieces(size: tuple[int, int], *, cells: int, room: int, halo: int, stride: int) -> Iterator[Piece]:
@@ -170,15 +174,15 @@ def _around(start: int, *, usual: int, halo: int, whole: int) -> tuple[int, int]
 
 
 def _joined(parts: Iterable[tuple[Piece, np.ndarray]], size: tuple[int, int]) -> np.ndarray:
-    """Join what was made of pieces to (h, w, c) of the whole frame, in 16 bits."""
+    """Join what was made of pieces to (h, w, c) of the whole frame."""
     whole: np.ndarray | None = None
     for piece, values in parts:
-        whole = np.empty((*size, values.shape[2]), HALF) if whole is None else whole
-        whole[piece.made.rows, piece.made.columns] = np.clip(piece.inner(values), -MOST, MOST)
+        whole = np.empty((*size, values.shape[2]), values.dtype) if whole is None else whole
+        whole[piece.made.rows, piece.made.columns] = piece.inner(values)
     if whole is None:
         raise ValueError(f"expected a frame of some cells, got one of {size}")
     return whole
 
 
-def _wide(values: np.ndarray, box: Box) -> np.ndarray:
-    return values[None, box.rows, box.columns].astype(np.float32)
+def _cut(values: np.ndarray, box: Box) -> np.ndarray:
+    return values[None, box.rows, box.columns]
