@@ -3,6 +3,7 @@
 The middle one is the look's, and takes nearly all of the time. Of many photographs the steps may overlap.
 """
 
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +51,7 @@ class Photo:
         quality: int = 95,
         overwrite: bool = False,
         exiftool: ExifTool | None = None,
+        head: "Future[bytes] | None" = None,
         handover: Handover = NOBODY,
     ) -> Path:
         """Save the photograph, upright, and return the path; see ``darkroom.output.save`` for the arguments.
@@ -67,6 +69,7 @@ class Photo:
             quality=quality,
             overwrite=overwrite,
             exiftool=exiftool,
+            head=head,
             handover=handover,
         )
 
@@ -143,7 +146,12 @@ def finish(pixels: np.ndarray, raw: RawImage, look: Look, wanted: Wanted) -> Pho
     preview = match_own_picture(pixels, raw) if wanted.match_preview else None
     if wanted.depth is not None:
         pixels = quantise(pixels, depth=wanted.depth)
-    return Photo(pixels, raw, f"{look.name} {look.version}", preview)
+    return Photo(pixels, raw, named(look), preview)
+
+
+def named(look: Look) -> str:
+    """Name a look and its version, as a photograph does."""
+    return f"{look.name} {look.version}"
 
 
 def _is_bent(raw: RawImage) -> bool:
