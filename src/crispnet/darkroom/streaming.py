@@ -12,18 +12,19 @@ frames and patches that networks learn from; windows never show it, so the resul
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from crispnet.darkroom.quantise import quantise_into
-from crispnet.darkroom.tiling import overlap, windows, with_halo
+from crispnet.darkroom.tiling import overlap, with_halo
 from crispnet.look.contract import DeepLook, Depths
 from crispnet.raw.image import Box
 
 MARGIN = 2  # in strides
-LEAST_CELLS = 1 << 14  # of a window worth rendering
-COARSE_CELLS = 1 << 18  # of a piece; whole frames of up to 16 megapixels
+LEAST_CELLS, LEAST_SIDE = 1 << 14, 64  # of a piece worth rendering
+COARSE_CELLS = 1 << 19  # of a piece; whole frames of up to 33 megapixels
 
 
 class Piece(NamedTuple):
@@ -65,7 +66,10 @@ class Frame:
     def size(self) -> tuple[int, int]:
         """Rows and columns of cells, margin included; multiples of the stride."""
         height, width = self.packed.shape[1:]
-        return self._whole(height), self._whole(width)
+        return (
+            _rounded(height + 2 * self.margin, self.stride),
+            _rounded(width + 2 * self.margin, self.stride),
+        )
 
     @property
     def coarse_size(self) -> tuple[int, int]:
@@ -77,9 +81,6 @@ class Frame:
         """Cut out a window: (1, 4, h, w)."""
         on_mosaic = Box(window.top - self.margin, window.left - self.margin, window.height, window.width)
         return with_halo(self.packed, on_mosaic, halo=0)[None]
-
-    def _whole(self, cells: int) -> int:
-        return -(-(cells + 2 * self.margin) // self.stride) * self.stride
 
 
 def render_in_depths(
@@ -152,15 +153,39 @@ def _coarse(frame: Frame, *, free: int) -> Iterator[Piece]:
 
 def _pieces(size: tuple[int, int], *, cells: int, room: int, halo: int, stride: int) -> Iterator[Piece]:
     """Cut a frame into windows; what is seen around each has the same size, and ends where the frame does."""
-    room = max(room, LEAST_CELLS)
-    usual: Box | None = None
-    for window in windows(*size, cells=min(cells, room), halo=halo, room=room, stride=stride):
-        usual = usual or window
-        (top, height), (left, width) = (
-            _around(start, usual=length, halo=halo, whole=whole)
-            for start, length, whole in zip((window.top, window.left), (usual.height, usual.width), size, strict=True)
+    sides = _sides(size, cells=cells, room=max(room, LEAST_CELLS), halo=halo, stride=stride)
+    for corner in product(*(range(0, whole, side) for whole, side in zip(size, sides, strict=True))):
+        (top, rows, above, height), (left, columns, before, width) = (
+            (start, min(side, whole - start), *_around(start, usual=side, halo=halo, whole=whole))
+            for start, side, whole in zip(corner, sides, size, strict=True)
         )
-        yield Piece(window, Box(top, left, height, width))
+        yield Piece(Box(top, left, rows, columns), Box(above, before, height, width))
+
+
+def _sides(size: tuple[int, int], *, cells: int, room: int, halo: int, stride: int) -> tuple[int, int]:
+    """Find how high and how wide pieces are best: of all that are small enough, those of which least is seen twice.
+
+    Where none is small enough, the smallest.
+
+    >>> _sides((1568, 2064), cells=1 << 18, room=1 << 20, halo=16, stride=4)
+    (392, 516)
+    """
+    height, width = size
+    best: tuple[int, int, int, int] | None = None
+    for down in range(1, -(-height // LEAST_SIDE) + 1):
+        rows = _rounded(-(-height // down), stride)
+        most = min(cells // rows, room // (rows + 2 * halo) - 2 * halo) // stride * stride
+        across = -(-width // max(most, LEAST_SIDE))
+        columns = _rounded(-(-width // across), stride)
+        seen = min(rows + 2 * halo, height) * min(columns + 2 * halo, width)
+        found = (max(seen - room, 0), down * across * seen, rows, columns)
+        best = min(best or found, found)
+    assert best is not None
+    return best[2:]
+
+
+def _rounded(length: int, stride: int) -> int:
+    return -(-length // stride) * stride
 
 
 def _around(start: int, *, usual: int, halo: int, whole: int) -> tuple[int, int]:
