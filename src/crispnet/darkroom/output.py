@@ -64,8 +64,7 @@ def save(
         handover: who has a say before the file gets its name.
 
     Raises:
-        OutputError: the file exists, is the raw itself, has an unknown ending, or cannot be written. Nothing
-            half-written is left behind.
+        OutputError: it exists, is the raw itself, has an unknown ending, or cannot be written; nothing is left behind.
     """
     path = Path(path)
     if not 1 <= quality <= 100:
