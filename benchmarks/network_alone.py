@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from crispnet.darkroom.photo import Negative, Wanted, expose
+from crispnet.darkroom.photo import Wanted, expose
 from crispnet.look import DEFAULT
 from crispnet.look.shelf import load_look
 from crispnet.raw.reader import open_raw
@@ -50,10 +50,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     wish = parser.parse_args()
     look = Timed(load_look(wish.look))
-    negative, seconds = Negative.of(open_raw(wish.raw)), []
+    raw, seconds = open_raw(wish.raw), []
     for _ in range(wish.rounds + 1):
         look.seconds = 0.0
-        expose(negative, look, Wanted(depth=8))
+        expose(raw, look, Wanted(depth=8))
         seconds.append(round(look.seconds, 4))
     print(json.dumps(seconds[1:]))
 

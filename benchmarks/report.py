@@ -5,18 +5,18 @@ python benchmarks/report.py --write | --check
 
 import json
 from pathlib import Path
-from typing import Any
 
+import speed_sections as speed
 from crispnet.evaluate import claims, tables
 from made_page import keep
 from tables import table
+from verdicts import Result, shown, verdict
 
 HEAD = """# Results
 
 Made by `python benchmarks/report.py --write` from `results/*.json`; not to be edited. Each section says where, with
 what and from which commit its figures come.
 """
-Result = dict[str, Any]
 
 
 def main() -> None:
@@ -53,7 +53,7 @@ def _study(results: Path) -> list[str]:
 def _develop(result: Result) -> str:
     raw = result["raw"]
     aims = [
-        (f"`{aim['what']}`", f"≤ {aim['at_most']} {aim['unit']}", _shown(aim["measured"]), _verdict(aim))
+        (f"`{aim['what']}`", f"≤ {aim['at_most']} {aim['unit']}", shown(aim["measured"]), verdict(aim))
         for aim in result["aims"]
     ]
     developing = [_cost_row(name, cost) for name, cost in result["developing"].items()]
@@ -84,33 +84,17 @@ def _cost_row(name: str, cost: Result) -> tuple[str, ...]:
         f"{low:.2f} – {high:.2f}",
         f"{cost['cpu_seconds']:.2f}",
         f"{cost['peak_memory_mb']:.0f}",
-        _shown(cost.get("ratio")),
+        shown(cost.get("ratio")),
     )
-
-
-def _verdict(aim: Result) -> str:
-    if aim["measured"] is None:
-        return "not measured"
-    met = aim["measured"] <= aim["at_most"] if "at_most" in aim else aim["measured"] >= aim["at_least"]
-    return "met" if met else "**not met**"
-
-
-def _aim_row(what: str, aim: Result) -> tuple[str, ...]:
-    wanted = f"≤ {aim['at_most']}" if "at_most" in aim else f"≥ {aim['at_least']}"
-    return (what, wanted, _shown(aim["measured"]), _verdict(aim))
-
-
-def _whether(*, fulfilled: bool) -> tuple[str, ...]:
-    return ("yes", "yes", "met") if fulfilled else ("yes", "no", "**not met**")
 
 
 def _serve(result: Result) -> str:
     aims = [
-        (aim["what"], f"≤ {aim['at_most']} {aim['unit']}", _shown(aim["measured"]), _verdict(aim))
+        (aim["what"], f"≤ {aim['at_most']} {aim['unit']}", shown(aim["measured"]), verdict(aim))
         for aim in result["aims"]
     ]
     rows = [
-        (name, *(f"{took[each]:.3f}" for each in ("median", "least", "most")), _shown(result["cpu_seconds"].get(name)))
+        (name, *(f"{took[each]:.3f}" for each in ("median", "least", "most")), shown(result["cpu_seconds"].get(name)))
         for name, took in result["seconds"].items()
     ]
     memory = result["memory_mb"]
@@ -150,7 +134,7 @@ def _demosaic(result: Result) -> str:
 def _plain(result: Result) -> str:
     figures = ("delta_e_76_mean", "delta_e_76_median", "delta_e_76_p95", "exposure_to_the_cameras_ev")
     rows = [
-        (photograph["raw"], photograph["camera"], *(_shown(photograph.get(figure)) for figure in figures))
+        (photograph["raw"], photograph["camera"], *(shown(photograph.get(figure)) for figure in figures))
         for photograph in result["photographs"]
     ]
     return "\n".join([
@@ -165,7 +149,7 @@ def _plain(result: Result) -> str:
 def _match(result: Result) -> str:
     def row(photograph: Result, size: str) -> tuple[str, ...]:
         left = (figures.get(size) for figures in photograph["delta_e_76"].values())
-        return f"{photograph['raw']}, {size.replace('x', ' × ')}", *map(_shown, left)
+        return f"{photograph['raw']}, {size.replace('x', ' × ')}", *map(shown, left)
 
     photographs = result["photographs"]
     names = list(photographs[0]["delta_e_76"])
@@ -188,7 +172,7 @@ def _match(result: Result) -> str:
 def _distil(result: Result) -> str:
     names = ("before", "curve", "matrix-curve", "lut", "after")
     rows = [
-        (name.replace("-", ", "), *(_shown(found[each]) for each in names), f"{found['against_the_best_control']:+.0%}")
+        (name.replace("-", ", "), *(shown(found[each]) for each in names), f"{found['against_the_best_control']:+.0%}")
         for name, found in result["renderings"].items()
     ]
     return "\n".join([
@@ -196,55 +180,6 @@ def _distil(result: Result) -> str:
         f"`crispnet fit` learns {result['learned']} virtual captures as RawTherapee and darktable render them, with",
         f"settings that depend on the scene; mean ΔE76 on {result['judged']} others. Before: the look it began as.\n",
         table(["rendering", "before", "curve", "3 × 3 + curve", "3-D table", "after", "against the best"], rows),
-    ])  # fmt: skip
-
-
-def _folder(result: Result) -> str:
-    folder, network, killed = result["folder"], result["network"], result["killed"]
-    once = killed["every_photograph_once_and_undamaged"] and not killed["made_twice"] and not killed["failed"]
-    aims = [
-        _aim_row("throughput, over what the network alone allows", result["of_the_networks"]),
-        *(_aim_row(aim["what"], aim) for aim in result["aims"]),
-        ("killed half-way and run again: every photograph once, none damaged", *_whether(fulfilled=once)),
-    ]
-    costs = [
-        ("the folder, for each photograph", f"{folder['seconds_each']:.3f}", f"{folder['peak_memory_mb']:.0f}"),
-        ("the network alone", f"{network['seconds']:.3f}", ""),
-        *(
-            (name, f"{cost['wall_seconds']:.3f}", f"{cost['peak_memory_mb']:.0f}")
-            for name, cost in result["peers"].items()
-        ),
-    ]
-    return "\n".join([
-        "## A folder of raws\n",
-        f"{result['count']} copies of {result['raw']}, developed with \"{result['look']}\" by one command, from its",
-        "start to its end. The network alone: the time within the look's calls, in a process that does nothing else,",
-        "before and after the folder. Other programs develop one raw at a time. When a run was killed,",
-        f"{killed['whole_when_killed']} photographs were whole and {killed['damaged_when_killed']} damaged; the next",
-        f"one made {killed['made_twice']} of those again.\n",
-        table(["aim", "wanted", "measured", ""], aims),
-        table(["", "seconds", "peak memory of the largest process, MB"], costs),
-    ])  # fmt: skip
-
-
-def _cluster(result: Result) -> str:
-    loss = result["loss"]
-    survived = loss["every_photograph_once_and_undamaged"] and not loss["exit_code"]
-    aims = [
-        _aim_row("two nodes, times as fast as one", result["two_over_one"]),
-        ("every run made the same files", *_whether(fulfilled=result["every_run_made_the_same"])),
-        ("one of two nodes killed half-way: every photograph once, none damaged", *_whether(fulfilled=survived)),
-    ]
-    seconds = [(name, *(f"{each:.1f}" for each in runs)) for name, runs in result["seconds"].items()]
-    seconds.append(("two nodes, one of them lost", f"{loss['seconds']:.1f}", *[""] * (len(seconds[0]) - 2)))
-    runs = [f"run {number}, s" for number in range(1, len(seconds[0]))]
-    return "\n".join([
-        "## A cluster\n",
-        f"{result['count']} copies of {result['raw']}, developed with \"{result['look']}\" by Ray nodes, each held to",
-        f"one core, on one machine of {result['cores']} cores, which the program that asks and Ray's own processes use",
-        "as well.\n",
-        table(["aim", "wanted", "measured", ""], aims),
-        table(["", *runs], seconds),
     ])  # fmt: skip
 
 
@@ -307,8 +242,11 @@ def _rig(result: Result) -> str:
 ERRORS = ("mean", "largest_mean", "largest", "raw_against_picture_mean")
 SECTIONS = {
     "develop": _develop,
-    "folder": _folder,
-    "cluster": _cluster,
+    "render_rate": speed.render_rate,
+    "exactness": speed.exactness,
+    "large": speed.large,
+    "folder": speed.folder,
+    "cluster": speed.cluster,
     "serve": _serve,
     "demosaic": _demosaic,
     "plain": _plain,
@@ -326,10 +264,6 @@ def _origin(result: Result) -> str:
     computer = f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']} GB, {machine['os']}"
     source = f"commit {result['commit']}; {result['date']}; `{result['command']}`"
     return f"*{computer}; {result['precision']}; {source}; {versions}.*\n"
-
-
-def _shown(figure: float | None) -> str:
-    return "–" if figure is None else f"{figure:.2f}"
 
 
 if __name__ == "__main__":

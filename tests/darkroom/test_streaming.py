@@ -9,9 +9,11 @@ from torch import nn
 
 from crispnet.colour import SRGB_TO_XYZ
 from crispnet.darkroom import streaming
-from crispnet.darkroom.rendering import render
+from crispnet.darkroom.rendering import MAX_MEMORY, expected, render
 from crispnet.darkroom.streaming import MARGIN, Frame, Piece
+from crispnet.look.compiling import Compiler
 from crispnet.look.contract import Metadata, in_depths
+from crispnet.look.cutting import MOST
 from crispnet.look.file import CARD
 from crispnet.look.openvino import OpenVinoLook
 from crispnet.look.plain import PlainLook
@@ -29,16 +31,19 @@ HALF_A_CODE = 1 / 510
 
 
 @pytest.fixture(scope="module", params=NETWORKS)
-def look(request, tmp_path_factory):
+def file(request, tmp_path_factory):
     torch.manual_seed(0)
     isp = build(request.param, blocks=1, **NETWORKS[request.param]).requires_grad_(requires_grad=False)
     for weight in isp.parameters():
         if not weight.any() and weight.ndim > 1:
             nn.init.normal_(weight, std=0.05)
     path = tmp_path_factory.mktemp("look") / "tiny.onnx"
-    return OpenVinoLook(
-        export(isp, path, name="tiny", version="1", card=dict.fromkeys(CARD, "something")), precision="f32"
-    )
+    return export(isp, path, name="tiny", version="1", card=dict.fromkeys(CARD, "something"))
+
+
+@pytest.fixture(scope="module")
+def look(file):
+    return OpenVinoLook(file, precision="f32")
 
 
 def frame_of(height, width, seed=0):
@@ -103,6 +108,23 @@ def test_context_is_needed_and_seen(look, monkeypatch):
     np.testing.assert_allclose(small, large, atol=HALF_A_CODE)
 
 
+@pytest.mark.parametrize("budget", [MAX_MEMORY, 1 << 21])
+def test_nothing_is_compiled_for_a_frame_that_was_expected(look, monkeypatch, budget):
+    compiled, packed, region = [], frame_of(140, 270), Box(0, 0, 280, 540)
+    monkeypatch.setattr(look, "cells_at_once", 1 << 20)
+    with expected(packed.shape[1:], look, region, depth=8, budget=budget):
+        scene = scene_of(look)
+    compile_it = Compiler.compiled
+    monkeypatch.setattr(Compiler, "compiled", lambda *given: compiled.append(given) or compile_it(*given))
+    render(packed, look, scene, region, depth=8, budget=budget)
+    assert compiled == []
+
+
+def test_what_goes_wrong_with_a_frame_is_not_hidden_by_what_was_expected(look):
+    with pytest.raises(ValueError, match="no frame"), expected((40, 60), look, Box(0, 0, 80, 120), depth=None):
+        raise ValueError("no frame")
+
+
 def test_a_look_of_one_level_is_rendered_as_ever():
     assert in_depths(PlainLook()) is None
 
@@ -143,9 +165,19 @@ def test_a_frame_is_the_mirrored_mosaic(look):
     np.testing.assert_array_equal(cut[0, frame.margin - 5, frame.margin :][:30], packed[0, 5])  # red: about its own row
 
 
-def test_features_that_16_bits_cannot_hold_stay_finite():
-    values = np.array([[[1e9, -1e9], [1, 2]]], np.float32)
-    piece = Piece(Box(0, 0, 2, 2), Box(0, 0, 2, 2))
-    joined = streaming._joined([(piece, values)], (2, 2))
-    assert np.isfinite(joined).all()
-    np.testing.assert_array_equal(joined[0, 1], [1, 2])
+@pytest.mark.parametrize("precision", ["f32", "bf16"])
+def test_features_that_16_bits_cannot_hold_stay_finite(file, precision):
+    look = OpenVinoLook(file, precision=precision)
+    features = look.descend(1e15 * frame_of(64, 64)[None], scene_of(look))
+    assert features.dtype == np.float16
+    assert np.isfinite(features).all()
+    assert features.max() == MOST
+
+
+@pytest.mark.parametrize(("size", "shape"), [((1, 2), (1, 2, 3)), ((2, 2), (2, 2, 3))])
+def test_pieces_are_joined_as_they_lie(size, shape):
+    values = np.arange(np.prod(shape), dtype=np.float16).reshape(shape)
+    halves = [Piece(Box(0, left, size[0], 1), Box(0, 0, *size)) for left in range(2)]
+    joined = streaming._joined([(piece, values) for piece in halves], size)
+    assert joined.dtype == values.dtype
+    np.testing.assert_array_equal(joined, values)

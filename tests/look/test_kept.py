@@ -85,7 +85,7 @@ def test_many_may_write_at_once_and_all_read_whole_things(kept):
     def write(number):
         for _ in range(20):
             kept.put("a", things[number])
-            found.append(kept.get("a"))
+            found.append(bytes(kept.get("a")))
 
     threads = [threading.Thread(target=write, args=(number,)) for number in range(8)]
     for thread in threads:
@@ -114,7 +114,8 @@ def test_the_folder_is_the_users_own_or_named_or_off(monkeypatch):
 
 @pytest.mark.parametrize("depths", [None, Depths(4, 16, 4, 44, 1000)])
 def test_a_plan_is_read_as_it_was_written(depths):
-    plan = Plan({"see": ("thumbnail",), "render": ("packed", "scene")}, depths)
+    packed = {"packed": (1, 4, None, None), "scene": (1, 9)}
+    plan = Plan({"see": {"thumbnail": (1, 3, 368, 480)}, "render": packed}, depths)
     assert Plan.read(plan.write()) == plan
 
 

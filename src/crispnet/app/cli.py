@@ -4,6 +4,8 @@ Results go to standard output, progress and complaints to standard error. Exit c
 named, the others done, or a run was stopped; 2 usage; 3 nothing could be done.
 """
 
+import atexit
+import gc
 import io
 import json as json_format
 import os
@@ -22,6 +24,7 @@ from crispnet.errors import CrispnetError
 from crispnet.look import DEFAULT
 from crispnet.version import VERSION
 
+OBJECTS_BETWEEN_COLLECTIONS = 100_000
 UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 app = typer.Typer(
@@ -48,6 +51,9 @@ def main() -> None:
     """Run the command line."""
     # Strips of a picture run on all cores already (crispnet.strips); a second layer of threads only gets in their way.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # Modules stay for as long as the program does: not looked through again and again for what could be given back.
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+    atexit.register(gc.freeze)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="surrogateescape")  # names of files need not be text
     app()

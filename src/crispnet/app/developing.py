@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from crispnet.app.desk import Desk
 from crispnet.app.ledger import Made
 from crispnet.darkroom.exiftool import ExifTool
 from crispnet.darkroom.formats import kind_and_depth
-from crispnet.darkroom.photo import Negative, Wanted, expose, finish
+from crispnet.darkroom.output import jpeg_head
+from crispnet.darkroom.photo import Wanted, expose, finish, named
 from crispnet.darkroom.preview import Preview
 from crispnet.look.contract import Look
 from crispnet.raw.calibration import white_balance_at
@@ -37,6 +39,7 @@ class Exposed:
     decoded: Decoded
     pixels: np.ndarray
     wanted: Wanted
+    head: "Future[bytes] | None"
     seconds: float
 
 
@@ -48,11 +51,13 @@ class Developer:
         desk: where raws are taken in.
         look: which renders them.
         exiftool: copies their metadata, where it is installed.
+        aside: does what can be done while the look renders.
     """
 
     desk: Desk
     look: Look
     exiftool: ExifTool | None
+    aside: Executor
 
     def develop(self, task: Task, decode: Callable[[Path], RawImage]) -> dict[str, Any]:
         """Do all three, one after another, and give the facts."""
@@ -81,8 +86,9 @@ class Developer:
         _, depth = kind_and_depth(decoded.task.picture, wish.format, wish.depth)
         balance = _multipliers(wish.white_balance, raw)
         wanted = Wanted(balance, wish.exposure, wish.match_preview, depth, wish.max_memory)
-        pixels = expose(Negative.of(raw), self.look, wanted)
-        return Exposed(decoded, pixels, wanted, decoded.seconds + time.perf_counter() - started)
+        head = self._head(decoded)
+        pixels = expose(raw, self.look, wanted)
+        return Exposed(decoded, pixels, wanted, head, decoded.seconds + time.perf_counter() - started)
 
     def finish(self, exposed: Exposed) -> Outcome:
         """Finish and save the picture, and tell what a user may want to know of it."""
@@ -97,6 +103,7 @@ class Developer:
             quality=wish.quality,
             overwrite=wish.overwrite,
             exiftool=self.exiftool,
+            head=exposed.head,
             handover=self.desk.handover(task, exposed.decoded.made),
         )
         height, width = raw.upright_size
@@ -110,6 +117,14 @@ class Developer:
             "notes": photo.notes,
         }
         return Outcome(task, facts=facts)
+
+    def _head(self, decoded: Decoded) -> "Future[bytes] | None":
+        """Begin to make the head of a JPEG, unless what stands in it depends on the pixels."""
+        kind, _ = kind_and_depth(decoded.task.picture, self.desk.wish.format, self.desk.wish.depth)
+        if kind != "jpeg" or self.exiftool is None or self.desk.wish.match_preview:
+            return None
+        raw = decoded.raw
+        return self.aside.submit(jpeg_head, raw, raw.upright_size, look=named(self.look), exiftool=self.exiftool)
 
 
 def _fit(preview: Preview) -> dict[str, Any] | None:

@@ -8,6 +8,7 @@ exiftool, and the process that decodes.
 import tempfile
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -156,7 +157,7 @@ def develop_sent(sent: SentRaw, look: SentLook, wish: Wish) -> Brought | Crispne
             (raws / name).write_bytes(content)
         task = Task(raws / sent.name, pictures / sent.picture, pictures)
         try:
-            developer = Developer(Desk(wish, look.fingerprint), _loaded(look), _exiftool())
+            developer = Developer(Desk(wish, look.fingerprint), _loaded(look), _exiftool(), _aside())
             facts = developer.develop(task, _decoder(wish.max_memory).open)
         except CrispnetError as error:
             return type(error)(str(error).replace(str(raws), sent.folder))
@@ -177,6 +178,11 @@ def _loaded(look: SentLook) -> Look:
 @cache
 def _exiftool() -> ExifTool | None:
     return installed().__enter__()
+
+
+@cache
+def _aside() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, thread_name_prefix="aside")
 
 
 @cache

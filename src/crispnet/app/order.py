@@ -78,7 +78,7 @@ class Order:
         with ThreadPoolExecutor(1) as aside:
             decoding = aside.submit(open_raw, task.raw)
             look = load_look(self.look)
-            developer = Developer(Desk(self.wish, fingerprint(look)), look, self.exiftool)
+            developer = Developer(Desk(self.wish, fingerprint(look)), look, self.exiftool, aside)
             return self._report(batch.run([task], lambda each: developer.develop(each, lambda _: decoding.result())))
 
     def _in_line(self, closing_time: ExitStack) -> Begun:
@@ -90,7 +90,8 @@ class Order:
         look = load_look(self.look)  # while the decoders start
         ledger = self._ledger(closing_time)
         desk = Desk(replace(self.wish, max_memory=memory - room), fingerprint(look), ledger)
-        steps = _steps(Developer(desk, look, self.exiftool), decoders)
+        aside = closing_time.enter_context(ThreadPoolExecutor(1, thread_name_prefix="aside"))
+        steps = _steps(Developer(desk, look, self.exiftool, aside), decoders)
         return line.run(self.tasks, steps, jobs=jobs, room=room, stop=decoders.close), ledger
 
     def _on_cluster(self, closing_time: ExitStack) -> Begun:

@@ -8,13 +8,14 @@ import logging
 import os
 import struct
 import zlib
+from concurrent.futures import Future
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from crispnet.darkroom import exif
+from crispnet.darkroom import exif, jpeg
 from crispnet.darkroom.exiftool import ExifTool, ExifToolError
 from crispnet.darkroom.formats import kind_and_depth
 from crispnet.darkroom.quantise import quantise
@@ -27,12 +28,9 @@ from crispnet.version import VERSION
 
 log = logging.getLogger(__name__)
 
-OPTIONS: dict[str, dict[str, Any]] = {  # for Pillow
-    "jpeg": {"subsampling": "4:4:4"},
-    # Speed 8: 12 megapixels in 2 s on two cores; 7 takes twice as long for 1 % less. A fixed division into tiles,
-    # for by default it follows the number of cores, and so would the file.
-    "avif": {"subsampling": "4:4:4", "speed": 8, "tile_rows": 1, "tile_cols": 1, "autotiling": False},
-}
+# For Pillow. Speed 8: 12 megapixels in 2 s on two cores; 7 takes twice as long for 1 % less. A fixed division into
+# tiles, for by default it follows the number of cores, and so would the file.
+AVIF: dict[str, Any] = {"subsampling": "4:4:4", "speed": 8, "tile_rows": 1, "tile_cols": 1, "autotiling": False}
 
 
 def save(
@@ -46,6 +44,7 @@ def save(
     quality: int = 95,
     overwrite: bool = False,
     exiftool: ExifTool | None = None,
+    head: "Future[bytes] | None" = None,
     handover: Handover = NOBODY,
 ) -> Path:
     """Save developed pixels, upright, with their colour profile and shooting data, and return the path.
@@ -61,11 +60,11 @@ def save(
         overwrite: replace a file of that name; never the raw itself.
         exiftool: copies all metadata of the raw. Without it, or where it fails (which is logged), the picture has
             the fields of ``RawImage.exif``.
+        head: of a JPEG, by ``jpeg_head``, where somebody began to make it while there were no pixels yet.
         handover: who has a say before the file gets its name.
 
     Raises:
-        OutputError: the file exists, is the raw itself, has an unknown ending, or cannot be written. Nothing
-            half-written is left behind.
+        OutputError: it exists, is the raw itself, has an unknown ending, or cannot be written; nothing is left behind.
     """
     path = Path(path)
     if not 1 <= quality <= 100:
@@ -73,13 +72,29 @@ def save(
     kind, depth = kind_and_depth(path, format, depth)
     check_destination(path, raw=raw.path, overwrite=overwrite)
     picture = quantise(upright(pixels, raw.orientation), depth=depth)
-    description = exif.describe(raw.exif, software=f"crispnet {VERSION}, look {look}", size=picture.shape[:2])
     with whole_file(path, overwrite=overwrite, ending=f".{kind}", handover=handover) as hidden:
+        if kind == "jpeg":
+            first = head.result() if head else jpeg_head(raw, picture.shape[:2], look=look, exiftool=exiftool)
+            parts: list[Part] = [first, jpeg.body_of(picture, quality=quality)]
+        else:
+            parts = _encode(picture, kind, _described(raw, picture.shape[:2], look=look), quality=quality)
         with hidden.open("xb") as file:
-            file.writelines(_encode(picture, kind, description, quality=quality))
-        if exiftool is not None and raw.path is not None:
+            file.writelines(parts)
+        if kind != "jpeg" and exiftool is not None and raw.path is not None:
             _enrich(hidden, raw.path, exiftool)
     return path
+
+
+def jpeg_head(raw: RawImage, size: tuple[int, ...], *, look: str, exiftool: ExifTool | None) -> bytes:
+    """Make the head of a JPEG (``darkroom.jpeg``) of so many rows and columns, upright; see ``save``."""
+    head = jpeg.head_of(b"".join(lay_out(_described(raw, size, look=look))), srgb_profile())
+    if exiftool is None or raw.path is None:
+        return head
+    try:
+        return jpeg.enriched(head, raw.path, exiftool)
+    except (ExifToolError, OSError) as error:
+        _say_what_is_missing(raw.path, error)
+        return head
 
 
 @cache
@@ -91,20 +106,23 @@ def srgb_profile() -> bytes:
     return profile[:24] + bytes(12) + profile[36:]
 
 
+def _described(raw: RawImage, size: tuple[int, ...], *, look: str) -> Directory:
+    height, width = size
+    return exif.describe(raw.exif, software=f"crispnet {VERSION}, look {look}", size=(height, width))
+
+
 def _encode(picture: np.ndarray, kind: str, description: Directory, *, quality: int) -> list[Part]:
-    """Encode an upright, quantised picture; the parts of the file, in order."""
+    """Encode an upright, quantised picture as PNG, TIFF or AVIF; the parts of the file, in order."""
     if kind == "png":
         return _png(picture, description)
     if kind == "tiff":
         return _tiff(picture, description)
     from PIL import Image
 
-    if kind == "avif":
-        # AVIF turns pictures by properties of its own, and Pillow would spoil the EXIF's text to take the tag out.
-        del description["Orientation"]
+    # AVIF turns pictures by properties of its own, and Pillow would spoil the EXIF's text to take the tag out.
+    del description["Orientation"]
     file, block = io.BytesIO(), b"Exif\0\0" + b"".join(lay_out(description))
-    options = OPTIONS[kind] | {"quality": quality, "icc_profile": srgb_profile(), "exif": block}
-    Image.fromarray(picture).save(file, kind, **options)
+    Image.fromarray(picture).save(file, kind, quality=quality, icc_profile=srgb_profile(), exif=block, **AVIF)
     return [file.getbuffer()]
 
 
@@ -148,4 +166,8 @@ def _enrich(picture: Path, raw: Path, exiftool: ExifTool) -> None:
     try:
         exiftool.add(picture, raw)
     except ExifToolError as error:
-        log.warning("%s: only the main shooting data was written to the picture: %s", raw, error)
+        _say_what_is_missing(raw, error)
+
+
+def _say_what_is_missing(raw: Path, error: Exception) -> None:
+    log.warning("%s: only the main shooting data was written to the picture: %s", raw, error)

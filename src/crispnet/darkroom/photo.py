@@ -1,8 +1,9 @@
-"""A photograph from a raw file, in three steps: make the negative, let a look expose it, finish.
+"""A photograph from a raw file, in three steps: decode it, let a look expose it, finish.
 
 The middle one is the look's, and takes nearly all of the time. Of many photographs the steps may overlap.
 """
 
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,12 +14,12 @@ from crispnet.darkroom.lens import straighten
 from crispnet.darkroom.output import save
 from crispnet.darkroom.preview import Preview, match_own_picture
 from crispnet.darkroom.quantise import quantise
-from crispnet.darkroom.rendering import MAX_MEMORY, in_cells, render
+from crispnet.darkroom.rendering import MAX_MEMORY, expected, in_cells, render
 from crispnet.files import NOBODY, Handover
 from crispnet.look import DEFAULT
 from crispnet.look.contract import Look, Metadata
 from crispnet.look.shelf import load_look
-from crispnet.raw.bayer import pack_linear, thumbnail
+from crispnet.raw.bayer import pack_linear, packed_size, thumbnail
 from crispnet.raw.image import Box, RawImage
 from crispnet.raw.opcodes import WarpRectilinear
 from crispnet.raw.reader import open_raw
@@ -50,6 +51,7 @@ class Photo:
         quality: int = 95,
         overwrite: bool = False,
         exiftool: ExifTool | None = None,
+        head: "Future[bytes] | None" = None,
         handover: Handover = NOBODY,
     ) -> Path:
         """Save the photograph, upright, and return the path; see ``darkroom.output.save`` for the arguments.
@@ -67,6 +69,7 @@ class Photo:
             quality=quality,
             overwrite=overwrite,
             exiftool=exiftool,
+            head=head,
             handover=handover,
         )
 
@@ -105,7 +108,7 @@ def develop(
     raw = raw if isinstance(raw, RawImage) else open_raw(raw)
     look = load_look(look) if isinstance(look, str) else look
     wanted = Wanted(white_balance, exposure, match_preview, depth, max_memory)
-    return finish(expose(Negative.of(raw), look, wanted), raw, look, wanted)
+    return finish(expose(raw, look, wanted), raw, look, wanted)
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,36 +126,17 @@ class Wanted:
             raise ValueError("expected the camera's picture or the user to say how light it is, and of which colour")
 
 
-@dataclass(frozen=True, eq=False)
-class Negative:
-    """A raw image, made ready for a look: the first of three steps, in which no look has a say.
-
-    Attributes:
-        raw: the image.
-        packed: (4, h, w) float32, see ``raw.bayer.pack_linear``.
-        thumbnail: (3, 368, 480) of it.
-    """
-
-    raw: RawImage
-    packed: np.ndarray
-    thumbnail: np.ndarray
-
-    @classmethod
-    def of(cls, raw: RawImage) -> "Negative":
-        """Make the negative of a raw image."""
-        packed = pack_linear(raw)
-        return cls(raw, packed, thumbnail(packed))
-
-
-def expose(negative: Negative, look: Look, wanted: Wanted) -> np.ndarray:
-    """Let a look render a negative, the second step: (h, w, 3), quantised unless ``finish`` changes pixels."""
-    raw = negative.raw
+def expose(raw: RawImage, look: Look, wanted: Wanted) -> np.ndarray:
+    """Let a look render a raw image, the second step: (h, w, 3), quantised unless ``finish`` changes pixels."""
     metadata = Metadata.of(raw, white_balance=wanted.white_balance, exposure=wanted.exposure)
-    scene = look.scene(negative.thumbnail[None], metadata)
-    region = Box(0, 0, *raw.mosaic.shape) if _is_bent(raw) else raw.crop
+    region = in_cells(Box(0, 0, *raw.mosaic.shape) if _is_bent(raw) else raw.crop, raw.cfa)
     later = _is_bent(raw) or wanted.match_preview
     depth = None if later else wanted.depth
-    return render(negative.packed, look, scene, in_cells(region, raw.cfa), depth=depth, budget=wanted.max_memory)
+    height, width = raw.mosaic.shape
+    with expected(packed_size(height, width, raw.cfa), look, region, depth=depth, budget=wanted.max_memory):
+        packed = pack_linear(raw)
+        scene = look.scene(thumbnail(packed)[None], metadata)
+    return render(packed, look, scene, region, depth=depth, budget=wanted.max_memory)
 
 
 def finish(pixels: np.ndarray, raw: RawImage, look: Look, wanted: Wanted) -> Photo:
@@ -162,7 +146,12 @@ def finish(pixels: np.ndarray, raw: RawImage, look: Look, wanted: Wanted) -> Pho
     preview = match_own_picture(pixels, raw) if wanted.match_preview else None
     if wanted.depth is not None:
         pixels = quantise(pixels, depth=wanted.depth)
-    return Photo(pixels, raw, f"{look.name} {look.version}", preview)
+    return Photo(pixels, raw, named(look), preview)
+
+
+def named(look: Look) -> str:
+    """Name a look and its version, as a photograph does."""
+    return f"{look.name} {look.version}"
 
 
 def _is_bent(raw: RawImage) -> bool:

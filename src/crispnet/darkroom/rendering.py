@@ -1,11 +1,15 @@
 """Renders a packed frame with a look: windows one after another, joined; or in depths, where the look has them."""
 
+import math
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
 
 from crispnet.darkroom.quantise import QUANTISED, quantise_into
-from crispnet.darkroom.streaming import render_in_depths
+from crispnet.darkroom.streaming import expect, render_in_depths
 from crispnet.darkroom.tiling import overlap, windows, with_halo
 from crispnet.look.contract import Look, in_depths
 from crispnet.raw.bayer import red_offset
@@ -19,6 +23,22 @@ def in_cells(region: Box, cfa: str) -> Box:
     """Move a region of the mosaic to where its photosites lie once the frame begins with red."""
     top, left = red_offset(cfa)
     return replace(region, top=region.top + top, left=region.left + left)
+
+
+@contextmanager
+def expected(
+    size: tuple[int, int], look: Look, region: Box, *, depth: int | None, budget: int = MAX_MEMORY
+) -> Iterator[None]:
+    """Let a look make ready for a packed frame of some size while the block makes that frame; see ``render``."""
+    deep = in_depths(look)
+    if not deep:
+        yield
+        return
+    free = budget - _taken(size, region, depth=depth)
+    with ThreadPoolExecutor(1, thread_name_prefix="expecting") as aside:
+        ready = aside.submit(expect, size, deep[0], depths=deep[1], free=free)
+        yield
+        ready.result()
 
 
 def render(
@@ -50,7 +70,7 @@ def render(
     if halo is None:
         raise ValueError(f"expected a look that renders in windows, got {look.name}")
     pixels = np.empty((region.height, region.width, 3), QUANTISED[depth])
-    free = budget - 2 * packed.nbytes - pixels.nbytes  # the mosaic and its copies are as large as half of packed
+    free = budget - _taken(packed.shape[1:], region, depth=depth)
     deep = in_depths(look)
     if deep:
         render_in_depths(packed, deep[0], scene, region, pixels, depths=deep[1], free=free)
@@ -69,3 +89,9 @@ def render(
         target = pixels[part.top - region.top :, part.left - region.left :]
         quantise_into(target[: part.height, : part.width], seen)
     return pixels
+
+
+def _taken(size: tuple[int, ...], region: Box, *, depth: int | None) -> int:
+    """Count the bytes of a packed frame, of the mosaic and its copies, which are as large, and of the picture."""
+    packed = 4 * np.dtype(np.float32).itemsize * math.prod(size)
+    return 2 * packed + 3 * np.dtype(QUANTISED[depth]).itemsize * region.height * region.width

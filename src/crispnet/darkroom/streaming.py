@@ -12,20 +12,19 @@ frames and patches that networks learn from; windows never show it, so the resul
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from crispnet.darkroom.quantise import quantise_into
-from crispnet.darkroom.tiling import overlap, windows, with_halo
+from crispnet.darkroom.tiling import overlap, with_halo
 from crispnet.look.contract import DeepLook, Depths
 from crispnet.raw.image import Box
 
 MARGIN = 2  # in strides
-LEAST_CELLS = 1 << 14  # of a window worth rendering
-COARSE_CELLS = 1 << 18  # of a piece; whole frames of up to 16 megapixels
-HALF = np.dtype(np.float16)  # what is kept between passes; 8 times finer than the bfloat16 that most of it was made in
-MOST = float(np.finfo(HALF).max)
+LEAST_CELLS, LEAST_SIDE = 1 << 14, 64  # of a piece worth rendering
+COARSE_CELLS = 1 << 19  # of a piece; whole frames of up to 33 megapixels
 
 
 class Piece(NamedTuple):
@@ -67,7 +66,10 @@ class Frame:
     def size(self) -> tuple[int, int]:
         """Rows and columns of cells, margin included; multiples of the stride."""
         height, width = self.packed.shape[1:]
-        return self._whole(height), self._whole(width)
+        return (
+            _rounded(height + 2 * self.margin, self.stride),
+            _rounded(width + 2 * self.margin, self.stride),
+        )
 
     @property
     def coarse_size(self) -> tuple[int, int]:
@@ -79,9 +81,6 @@ class Frame:
         """Cut out a window: (1, 4, h, w)."""
         on_mosaic = Box(window.top - self.margin, window.left - self.margin, window.height, window.width)
         return with_halo(self.packed, on_mosaic, halo=0)[None]
-
-    def _whole(self, cells: int) -> int:
-        return -(-(cells + 2 * self.margin) // self.stride) * self.stride
 
 
 def render_in_depths(
@@ -114,11 +113,18 @@ def render_in_depths(
         part = overlap(piece.made, wanted)
         if part is None:
             continue
-        around = _wide(context, piece.coarse(depths.scale).seen)
+        around = _cut(context, piece.coarse(depths.scale).seen)
         rendered = look.ascend(frame.cut(piece.seen), around, scene)[0].transpose(1, 2, 0)
         at = Piece(part, Box(2 * piece.seen.top, 2 * piece.seen.left, *rendered.shape[:2]))
         target = pixels[part.top - wanted.top :, part.left - wanted.left :]
         quantise_into(target[: part.height, : part.width], at.inner(rendered))
+
+
+def expect(size: tuple[int, int], look: DeepLook, *, depths: Depths, free: int) -> None:
+    """Let a look make ready for a packed frame of some size, as far as can be told before it is there."""
+    frame = Frame(np.broadcast_to(np.float32(0), (4, *size)), look.stride, depths)
+    fine, coarse = (next(pieces).seen for pieces in (_fine(frame, look, free=free), _coarse(frame, free=free)))
+    look.expect((fine.height, fine.width), (coarse.height, coarse.width))
 
 
 def _descended(frame: Frame, look: DeepLook, scene: Any, *, free: int) -> np.ndarray:
@@ -130,15 +136,8 @@ def _descended(frame: Frame, look: DeepLook, scene: Any, *, free: int) -> np.nda
 
 def _deepened(features: np.ndarray, frame: Frame, look: DeepLook, scene: Any, *, free: int) -> np.ndarray:
     """See the coarse levels of the whole frame: features → context, (h, w, c) of coarse cells."""
-    depths = frame.depths
-    pieces = _pieces(
-        frame.coarse_size,
-        cells=COARSE_CELLS,
-        room=free // depths.bytes_per_coarse_cell,
-        halo=depths.coarse_halo,
-        stride=depths.stride,
-    )
-    return _joined(((piece, look.deepen(_wide(features, piece.seen), scene)[0]) for piece in pieces), frame.coarse_size)
+    pieces = _coarse(frame, free=free)
+    return _joined(((piece, look.deepen(_cut(features, piece.seen), scene)[0]) for piece in pieces), frame.coarse_size)
 
 
 def _fine(frame: Frame, look: DeepLook, *, free: int) -> Iterator[Piece]:
@@ -146,17 +145,47 @@ def _fine(frame: Frame, look: DeepLook, *, free: int) -> Iterator[Piece]:
     return _pieces(frame.size, cells=look.cells_at_once, room=room, halo=depths.halo, stride=depths.scale)
 
 
+def _coarse(frame: Frame, *, free: int) -> Iterator[Piece]:
+    depths = frame.depths
+    room = free // depths.bytes_per_coarse_cell
+    return _pieces(frame.coarse_size, cells=COARSE_CELLS, room=room, halo=depths.coarse_halo, stride=depths.stride)
+
+
 def _pieces(size: tuple[int, int], *, cells: int, room: int, halo: int, stride: int) -> Iterator[Piece]:
     """Cut a frame into windows; what is seen around each has the same size, and ends where the frame does."""
-    room = max(room, LEAST_CELLS)
-    usual: Box | None = None
-    for window in windows(*size, cells=min(cells, room), halo=halo, room=room, stride=stride):
-        usual = usual or window
-        (top, height), (left, width) = (
-            _around(start, usual=length, halo=halo, whole=whole)
-            for start, length, whole in zip((window.top, window.left), (usual.height, usual.width), size, strict=True)
+    sides = _sides(size, cells=cells, room=max(room, LEAST_CELLS), halo=halo, stride=stride)
+    for corner in product(*(range(0, whole, side) for whole, side in zip(size, sides, strict=True))):
+        (top, rows, above, height), (left, columns, before, width) = (
+            (start, min(side, whole - start), *_around(start, usual=side, halo=halo, whole=whole))
+            for start, side, whole in zip(corner, sides, size, strict=True)
         )
-        yield Piece(window, Box(top, left, height, width))
+        yield Piece(Box(top, left, rows, columns), Box(above, before, height, width))
+
+
+def _sides(size: tuple[int, int], *, cells: int, room: int, halo: int, stride: int) -> tuple[int, int]:
+    """Find how high and how wide pieces are best: of all that are small enough, those of which least is seen twice.
+
+    Where none is small enough, the smallest.
+
+    >>> _sides((1568, 2064), cells=1 << 18, room=1 << 20, halo=16, stride=4)
+    (392, 516)
+    """
+    height, width = size
+    best: tuple[int, int, int, int] | None = None
+    for down in range(1, -(-height // LEAST_SIDE) + 1):
+        rows = _rounded(-(-height // down), stride)
+        most = min(cells // rows, room // (rows + 2 * halo) - 2 * halo) // stride * stride
+        across = -(-width // max(most, LEAST_SIDE))
+        columns = _rounded(-(-width // across), stride)
+        seen = min(rows + 2 * halo, height) * min(columns + 2 * halo, width)
+        found = (max(seen - room, 0), down * across * seen, rows, columns)
+        best = min(best or found, found)
+    assert best is not None
+    return best[2:]
+
+
+def _rounded(length: int, stride: int) -> int:
+    return -(-length // stride) * stride
 
 
 def _around(start: int, *, usual: int, halo: int, whole: int) -> tuple[int, int]:
@@ -170,15 +199,15 @@ def _around(start: int, *, usual: int, halo: int, whole: int) -> tuple[int, int]
 
 
 def _joined(parts: Iterable[tuple[Piece, np.ndarray]], size: tuple[int, int]) -> np.ndarray:
-    """Join what was made of pieces to (h, w, c) of the whole frame, in 16 bits."""
+    """Join what was made of pieces to (h, w, c) of the whole frame."""
     whole: np.ndarray | None = None
     for piece, values in parts:
-        whole = np.empty((*size, values.shape[2]), HALF) if whole is None else whole
-        whole[piece.made.rows, piece.made.columns] = np.clip(piece.inner(values), -MOST, MOST)
+        whole = np.empty((*size, values.shape[2]), values.dtype) if whole is None else whole
+        whole[piece.made.rows, piece.made.columns] = piece.inner(values)
     if whole is None:
         raise ValueError(f"expected a frame of some cells, got one of {size}")
     return whole
 
 
-def _wide(values: np.ndarray, box: Box) -> np.ndarray:
-    return values[None, box.rows, box.columns].astype(np.float32)
+def _cut(values: np.ndarray, box: Box) -> np.ndarray:
+    return values[None, box.rows, box.columns]

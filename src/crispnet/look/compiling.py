@@ -15,6 +15,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from crispnet.look import cutting
 from crispnet.look.contract import Depths
 from crispnet.look.cutting import FAILURES, halves, parts
@@ -23,6 +25,7 @@ from crispnet.look.kept import Kept
 from crispnet.look.runtime import ov
 
 Shapes = tuple[tuple[int, ...], ...]  # of the inputs of a part, in their order
+Open = tuple[int | None, ...]  # the shape of an input, None for sizes that are left open
 
 SEE, RENDER = "see", "render"
 IN_DEPTHS = ("descend", "deepen", "ascend")
@@ -33,11 +36,11 @@ class Plan:
     """What is known of a look's parts before their graphs are.
 
     Attributes:
-        inputs: by part, the names of its inputs; without ``IN_DEPTHS`` where the look has no such levels.
+        inputs: by part, its inputs by name; without ``IN_DEPTHS`` where the look has no such levels.
         depths: how the levels are parted; None where they are not.
     """
 
-    inputs: Mapping[str, tuple[str, ...]]
+    inputs: Mapping[str, Mapping[str, Open]]
     depths: Depths | None
 
     @classmethod
@@ -45,10 +48,12 @@ class Plan:
         """Read what ``write`` gave.
 
         Raises:
-            ValueError, TypeError, KeyError: something else did.
+            ValueError, TypeError, KeyError, AttributeError: something else did.
         """
         told = json.loads(content)
-        inputs = {part: tuple(names) for part, names in told["inputs"].items()}
+        inputs = {
+            part: {name: tuple(shape) for name, shape in shapes.items()} for part, shapes in told["inputs"].items()
+        }
         return cls(inputs, Depths(**told["depths"]) if told["depths"] else None)
 
     def write(self) -> bytes:
@@ -68,6 +73,7 @@ class Compiler:
         self._core, self._file, self._kept = core, file, kept
         self._lock = threading.Lock()
         self._graphs: dict[str, ov.Model] = {}
+        self._in_use: list[memoryview] = []  # weights may be read where they are mapped
         self._origin = [file.digest, _version(), _processor(core), ov.get_version()]
         self.plan = self._found_plan() or self._made_plan()
 
@@ -77,7 +83,10 @@ class Compiler:
         content = self._kept.get(name)
         if content is not None:
             with suppress(*FAILURES):  # it is of another make after all
-                return self._core.import_model(content, "CPU", dict(settings))
+                shared = ov.Tensor(np.frombuffer(content, np.uint8), shared_memory=True)
+                found = self._core.import_model(shared, "CPU", dict(settings))
+                self._in_use.append(content)
+                return found
         model = self._graph(part).clone()
         model.reshape(dict(enumerate(shapes)))
         compiled = self._core.compile_model(model, "CPU", dict(settings))
@@ -87,13 +96,16 @@ class Compiler:
     def _found_plan(self) -> Plan | None:
         content = self._kept.get(self._name("plan"))
         try:
-            return Plan.read(content) if content is not None else None
+            return Plan.read(bytes(content)) if content is not None else None
         except (ValueError, TypeError, KeyError, AttributeError):
             return None
 
     def _made_plan(self) -> Plan:
         depths = self._cut()
-        inputs = {part: tuple(port.any_name for port in graph.inputs) for part, graph in self._graphs.items()}
+        inputs = {
+            part: {port.any_name: _open(port.partial_shape) for port in graph.inputs}
+            for part, graph in self._graphs.items()
+        }
         plan = Plan(inputs, depths)
         self._kept.put(self._name("plan"), plan.write())
         return plan
@@ -113,6 +125,10 @@ class Compiler:
 
     def _name(self, *what: object) -> str:
         return hashlib.sha256(json.dumps([self._origin, *what]).encode()).hexdigest()
+
+
+def _open(shape: ov.PartialShape) -> Open:
+    return tuple(size.get_length() if size.is_static else None for size in shape)
 
 
 def _version() -> str:

@@ -98,7 +98,8 @@ class Depths:
 class DeepLook(Look, Protocol):
     """A look that renders in three calls, of which the middle one is cheap enough for whole photographs.
 
-    ``render`` is ``ascend`` after ``deepen`` after ``descend``, where all three get the same window.
+    ``render`` is ``ascend`` after ``deepen`` after ``descend``, where all three get the same window; but for the
+    rounding of features and context to float16.
     """
 
     @property
@@ -113,6 +114,12 @@ class DeepLook(Look, Protocol):
 
     def ascend(self, packed: np.ndarray, context: np.ndarray, scene: Any) -> np.ndarray:
         """Render a window with its context: (b, 4, h, w), (b, h / scale, w / scale, c) → (b, 3, 2h, 2w)."""
+
+    def expect(self, fine: tuple[int, int], coarse: tuple[int, int]) -> None:
+        """Make ready for windows of ``fine`` packed pixels and pieces of ``coarse`` ones; others may come all the same.
+
+        Whoever makes something else ready meanwhile may call it in another thread.
+        """
 
 
 def in_depths(look: Look) -> tuple[DeepLook, Depths] | None:

@@ -7,8 +7,8 @@
 ``see`` runs once per photograph, and ``render`` once per window. Where the network is a UNet as in
 ``model.reconstruction``, ``render`` falls into three: fine levels on the way down, coarse ones, fine levels on the way
 up. Most of the context that a pixel needs is seen by the coarse ones, which are small enough to run on a whole
-photograph; so windows of the fine ones do with a narrow rim. Between parts channels come last, as convolutions leave
-them: to turn them round took a fifth of the time.
+photograph; so windows of the fine ones do with a narrow rim. What is between parts is kept in 16 bits. There, and in
+the srgb of ``ascend``, channels come last, as convolutions leave them: to turn them round took a fifth of the time.
 
 Weights in a look file keep the names that training gave them. The seams are found by them: what the first coarse
 convolution reads, and what the last coarse enlargement reads.
@@ -27,6 +27,7 @@ from crispnet.look.runtime import ov
 FAILURES = (RuntimeError, UnicodeDecodeError)  # what OpenVINO raises, also for messages that quote broken names
 # Folding counts as one. A third would cost more rim than it saves; with one, features of 100 megapixels would not fit.
 FINE_LEVELS = 2
+MOST = 65280.0  # the largest number that float16 and bfloat16 both hold, so that neither makes it infinite
 DOWN, UP = "reconstruction.encoder.{}.0.weight", "reconstruction.up.{}.weight"
 
 
@@ -47,6 +48,7 @@ def halves(core: ov.Core, file: LookFile) -> tuple[ov.Model, ov.Model]:
     """
     try:
         model = core.read_model(file.content, b"")
+        _write_powers_out(model)
         nothing = ov.opset13.constant(np.zeros((1, 1), np.float32)).output(0)  # of a network that is blind to the scene
         scene = _seam(_named(model, "scene") or nothing, "scene")
         pixels = next(node for node in model.get_parameters() if "packed" in node.output(0).names)
@@ -103,19 +105,45 @@ def _seam(made: Any, name: str) -> _Seam:
 
 
 def _maps_seam(made: Any, name: str) -> _Seam:
-    """Let all that reads maps, (b, c, h, w), read an input (b, h, w, c) of that name, and make them like that, too."""
+    """Let all that reads maps, (b, c, h, w), read an input (b, h, w, c) of that name, and make them like that, too.
+
+    Between the two they are of float16, eight times finer than the bfloat16 that most of them were made in.
+    """
     batch, channels, height, width = made.partial_shape
-    given = _input(ov.PartialShape([batch, height, width, channels]), name)
+    given = _input(ov.PartialShape([batch, height, width, channels]), name, np.float16)
     readers = made.get_target_inputs()
-    first, last = (ov.opset13.constant(np.array(order)) for order in ((0, 3, 1, 2), (0, 2, 3, 1)))
-    turned = ov.opset13.transpose(given, first)
+    wide = ov.opset13.convert(given, "f32")
+    turned = ov.opset13.transpose(wide, ov.opset13.constant(np.array((0, 3, 1, 2))))
     for reader in readers:
         reader.replace_source_output(turned.output(0))
-    return _Seam(ov.opset13.transpose(made, last).output(0), given)
+    held = ov.opset13.clamp(_channels_last(made), -MOST, MOST)
+    return _Seam(ov.opset13.convert(held, "f16").output(0), given)
 
 
-def _input(shape: ov.PartialShape, name: str) -> Any:
-    given = ov.opset13.parameter(shape, np.float32, name=name)
+def _write_powers_out(model: ov.Model) -> None:
+    """Write broken powers as exp(exponent * log(base)): OpenVINO asks the C library for each single power."""
+    for node in model.get_ops():
+        if node.get_type_name() != "Power" or not _is_broken(node.input_value(1).get_node()):
+            continue
+        exponent = ov.opset13.multiply(ov.opset13.log(node.input_value(0)), node.input_value(1))
+        written = ov.opset13.exp(exponent)
+        for reader in node.output(0).get_target_inputs():
+            reader.replace_source_output(written.output(0))
+
+
+def _is_broken(exponent: Any) -> bool:
+    """Tell whether an exponent is one number that is not whole; only of such is a negative base's power none."""
+    if exponent.get_type_name() != "Constant" or exponent.data.size != 1:
+        return False
+    return not float(exponent.data.item()).is_integer()
+
+
+def _channels_last(maps: Any) -> Any:
+    return ov.opset13.transpose(maps, ov.opset13.constant(np.array((0, 2, 3, 1)))).output(0)
+
+
+def _input(shape: ov.PartialShape, name: str, kind: type[np.floating] = np.float32) -> Any:
+    given = ov.opset13.parameter(shape, kind, name=name)
     given.output(0).set_names({name})
     return given
 
@@ -140,7 +168,8 @@ def _cut(model: ov.Model, weights: tuple[str, str], part: int) -> ov.Model:
         return ov.Model([features.made], [packed, scene])
     if part == 1:
         return ov.Model([context.made], [features.given, scene])
-    return ov.Model(model.get_results(), [packed, context.given, scene])
+    srgb = _only(model.get_results()).input_value(0)
+    return ov.Model([_channels_last(srgb)], [packed, context.given, scene])
 
 
 def _read_with(model: ov.Model, weight: str) -> Any:
@@ -175,7 +204,7 @@ def _fit(descend: ov.Model, deepen: ov.Model, ascend: ov.Model, depths: Depths) 
     except (*FAILURES, LookupError):
         return False
     sizes = (features[1:3], context[1:3], pixels)
-    return sizes == ((coarse, coarse), (coarse, coarse), (1, 3, 2 * fine, 2 * fine))
+    return sizes == ((coarse, coarse), (coarse, coarse), (1, 2 * fine, 2 * fine, 3))
 
 
 def _result(model: ov.Model, shapes: Mapping[str, Iterable[int]]) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ folder: a file is there whole or not at all.
 import contextlib
 import hashlib
 import logging
+import mmap
 import os
 import secrets
 import stat
@@ -49,8 +50,8 @@ class Kept:
     folder: Path | None
     most_bytes: int = MOST_BYTES
 
-    def get(self, name: str) -> bytes | None:
-        """Find a thing; None where it is not there, or not to be trusted."""
+    def get(self, name: str) -> memoryview | None:
+        """Find a thing, mapped into memory; None where it is not there, or not to be trusted."""
         with self._opened() as place:
             if place is None:
                 return None
@@ -58,13 +59,16 @@ class Kept:
                 number = os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=place)
             except OSError:
                 return None
-            with open(number, "rb") as file:
+            with open(number, "rb"):
                 if not _is_private(os.fstat(number), stat.S_ISREG):
                     log.warning("%s is not used: it is not this user's alone.", self._path(name))
                     return None
                 with contextlib.suppress(OSError):
                     os.utime(number)  # it is of use
-                content = file.read()
+                try:
+                    content = memoryview(mmap.mmap(number, 0, access=mmap.ACCESS_COPY))
+                except (OSError, ValueError):  # it is empty, or cannot be mapped
+                    return None
         digest, thing = content[:DIGEST_BYTES], content[DIGEST_BYTES:]
         return thing if digest == _digest(name, thing) else None
 

@@ -106,8 +106,8 @@ class MixedScenes(_Mixture):
         return self._other.render(packed, scene)
 
     def __getattr__(self, name: str) -> Any:
-        """Leave the three calls of ``look.contract.DeepLook`` to the other look."""
-        if name not in ("descend", "deepen", "ascend"):
+        """Leave the calls of ``look.contract.DeepLook`` to the other look."""
+        if name not in ("descend", "deepen", "ascend", "expect"):
             raise AttributeError(name)
         return getattr(self._other, name)
 
@@ -162,6 +162,10 @@ class MixedPictures(_Mixture):
         ]
         pictures.insert(place, deep.ascend(packed, context, scene[place]))
         return self._between(*pictures)
+
+    def expect(self, fine: tuple[int, int], coarse: tuple[int, int]) -> None:
+        """Let the look that has levels make ready."""
+        self._deep_one()[1].expect(fine, coarse)
 
     def _parted(self) -> tuple[int | None, Depths | None]:
         """Find the look whose levels stay parted: its place, and its depths."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from crispnet.look.compiling import IN_DEPTHS, RENDER, SEE, Compiler, Shapes
+from crispnet.look.compiling import IN_DEPTHS, RENDER, SEE, Compiler, Open, Shapes
 from crispnet.look.contract import Depths, Metadata
 from crispnet.look.cutting import FAILURES, last_line
 from crispnet.look.file import LookFile, metadata_inputs, unusable
@@ -20,6 +20,7 @@ from crispnet.look.runtime import ov
 PRECISIONS = ("f32", "bf16")
 CELLS_AT_ONCE = 1 << 19  # a halo of 176 cells around fewer costs more than it saves; more take over 1.2 GB at 12 MP
 FINE_CELLS_AT_ONCE = 1 << 18  # the fine levels of a network have a narrow rim, and fewer cells are nearer to the caches
+KINDS = {"features": np.float16, "context": np.float16}  # of inputs that are not float32
 SHAPES_KEPT = 2  # windows alternate between two shapes at most, but for the last row
 
 
@@ -89,7 +90,15 @@ class OpenVinoLook:
     def ascend(self, packed: np.ndarray, context: np.ndarray, scene: np.ndarray) -> np.ndarray:
         """Render a window with its context; sizes are multiples of the scale of ``depths``."""
         _check(packed.shape[2:], stride=self._depths.scale)
-        return self._in_depths[2].run(packed=packed, context=context, scene=scene)
+        return self._in_depths[2].run(packed=packed, context=context, scene=scene).transpose(0, 3, 1, 2)
+
+    def expect(self, fine: tuple[int, int], coarse: tuple[int, int]) -> None:
+        """Make ready for windows, and for pieces of coarse levels, of these sizes, see ``look.contract.DeepLook``."""
+        descend, deepen, ascend = self._in_depths
+        height, width = (size // self._depths.scale for size in fine)
+        descend.expect(packed=fine)
+        deepen.expect(features=coarse)
+        ascend.expect(packed=fine, context=(height, width))
 
     @property
     def _depths(self) -> Depths:
@@ -109,6 +118,21 @@ def _check(size: tuple[int, ...], *, stride: int) -> None:
         raise ValueError(f"expected sizes that are multiples of {stride}, got {height} x {width}")
 
 
+def _inferred(request: ov.InferRequest, values: list[np.ndarray]) -> np.ndarray:
+    """Infer, straight into an array of our own."""
+    made = request.model_outputs[0]
+    result = np.empty(tuple(made.shape), made.element_type.to_dtype())
+    request.set_output_tensor(ov.Tensor(result, shared_memory=True))
+    request.infer(dict(enumerate(values)), share_inputs=True, share_outputs=True)
+    return result
+
+
+def _closed(shape: Open, sizes: tuple[int, ...]) -> tuple[int, ...]:
+    """Put sizes, in order, where a shape leaves them open."""
+    left = iter(sizes)
+    return tuple(next(left) if size is None else size for size in shape)
+
+
 class _Part:
     """One part of a graph: compiled anew for each shape, which runs faster than one that is open to all shapes."""
 
@@ -126,16 +150,29 @@ class _Part:
         Raises:
             LookError: OpenVINO cannot run it.
         """
-        values = [np.ascontiguousarray(inputs[name], np.float32) for name in self.inputs]
+        values = [np.ascontiguousarray(inputs[name], KINDS.get(name, np.float32)) for name in self.inputs]
         shapes = tuple((1, *value.shape[1:]) for value in values)
         with self._lock:
             try:
                 request = self._request(shapes)
                 results = [
-                    request.infer(dict(enumerate(value[place : place + 1] for value in values)), share_inputs=True)[0]
+                    _inferred(request, [value[place : place + 1] for value in values])
                     for place in range(len(values[0]))
                 ]
                 return results[0] if len(results) == 1 else np.concatenate(results)
+            except FAILURES as error:
+                raise unusable(self._origin, f"OpenVINO cannot run it ({last_line(error)})") from error
+
+    def expect(self, **sizes: tuple[int, int]) -> None:
+        """Compile it for inputs of these sizes, unless it is.
+
+        Raises:
+            LookError: OpenVINO cannot.
+        """
+        shapes = tuple(_closed(shape, sizes.get(name, ())) for name, shape in self.inputs.items())
+        with self._lock:
+            try:
+                self._request(shapes)
             except FAILURES as error:
                 raise unusable(self._origin, f"OpenVINO cannot run it ({last_line(error)})") from error
 

@@ -1,0 +1,106 @@
+"""Sections of docs/results.md about speed: one network, large frames, many raws, many machines."""
+
+from tables import table
+from verdicts import Result, aim_row, whether
+
+
+def render_rate(result: Result) -> str:
+    """Say how near rendering comes to the machine's own rate of matrix products."""
+    rates = [
+        (f"rendering {result['raw']}", f"{result['rate'] / 1e12:.2f}", f"{result['seconds']['median']:.2f}"),
+        (f"a product of {result['products']['side']}² matrices", f"{result['products']['rate'] / 1e12:.2f}", ""),
+    ]
+    return "\n".join([
+        "## Rendering, beside the machine's own matrix products\n",
+        f"\"{result['look']}\": the multiplications and additions of its convolutions, rims of windows included, over",
+        "the time within the calls that render, all else in them included. Beside it, in turn, the fastest bfloat16",
+        "product that torch makes on this machine.\n",
+        table(["aim", "wanted", "measured", ""], [aim_row("share of that rate", result["of_the_products"])]),
+        table(["", "10¹² operations a second", "seconds"], rates),
+    ])  # fmt: skip
+
+
+def exactness(result: Result) -> str:
+    """Say what parts, 16 bits and bfloat16 cost in colour."""
+    rows = [(each["raw"], *(f"{value:.4f}" for value in each["delta_e_76"].values())) for each in result["photographs"]]
+    precisions = list(result["photographs"][0]["delta_e_76"])
+    return "\n".join([
+        "## Rendering in parts, beside the network as it is\n",
+        f"Mean ΔE76 of what `crispnet develop` renders with \"{result['look']}\" to the network of the look file in",
+        "float32, neither cut into parts nor rewritten.\n",
+        table(["aim", "wanted", "measured", ""], [aim_row("largest mean ΔE76", result["largest"])]),
+        table(["raw", *(f"in {precision}" for precision in precisions)], rows),
+    ])  # fmt: skip
+
+
+def large(result: Result) -> str:
+    """Say what frames of many megapixels cost."""
+    frames = result["frames"]
+    rows = [
+        (
+            f"{frame['megapixels']:.0f}",
+            f"{frame['wall_seconds']:.1f}",
+            f"{frame['per_megapixel']:.3f}",
+            f"{frame['ratio']:.2f}",
+            f"{frame['peak_memory_mb']:.0f}",
+        )
+        for frame in frames
+    ]
+    return "\n".join([
+        "## Large frames\n",
+        f"{result['raw']} and its mirror images, laid side by side and developed by the command, as a whole process,",
+        f"with `--max-memory {result['max_memory']}`.\n",
+        table(["aim", "wanted", "measured", ""], [aim_row(aim["what"], aim) for aim in result["aims"]]),
+        table(["megapixels", "seconds", "seconds a megapixel", "over the smallest's", "peak memory, MB"], rows),
+    ])  # fmt: skip
+
+
+def folder(result: Result) -> str:
+    """Say what a folder of raws costs, and what became of a run that was killed."""
+    whole, network, killed = result["folder"], result["network"], result["killed"]
+    once = killed["every_photograph_once_and_undamaged"] and not killed["made_twice"] and not killed["failed"]
+    aims = [
+        aim_row("throughput, over what the network alone allows", result["of_the_networks"]),
+        *(aim_row(aim["what"], aim) for aim in result["aims"]),
+        ("killed half-way and run again: every photograph once, none damaged", *whether(fulfilled=once)),
+    ]
+    costs = [
+        ("the folder, for each photograph", f"{whole['seconds_each']:.3f}", f"{whole['peak_memory_mb']:.0f}"),
+        ("the network alone", f"{network['seconds']:.3f}", ""),
+        *(
+            (name, f"{cost['wall_seconds']:.3f}", f"{cost['peak_memory_mb']:.0f}")
+            for name, cost in result["peers"].items()
+        ),
+    ]
+    return "\n".join([
+        "## A folder of raws\n",
+        f"{result['count']} copies of {result['raw']}, developed with \"{result['look']}\" by one command, from its",
+        "start to its end. The network alone: the time within the look's calls, in a process that does nothing else,",
+        "before and after the folder. Other programs develop one raw at a time. When a run was killed,",
+        f"{killed['whole_when_killed']} photographs were whole and {killed['damaged_when_killed']} damaged; the next",
+        f"one made {killed['made_twice']} of those again.\n",
+        table(["aim", "wanted", "measured", ""], aims),
+        table(["", "seconds", "peak memory of the largest process, MB"], costs),
+    ])  # fmt: skip
+
+
+def cluster(result: Result) -> str:
+    """Say what a second node brings, and what the loss of one costs."""
+    loss = result["loss"]
+    survived = loss["every_photograph_once_and_undamaged"] and not loss["exit_code"]
+    aims = [
+        aim_row("two nodes, times as fast as one", result["two_over_one"]),
+        ("every run made the same files", *whether(fulfilled=result["every_run_made_the_same"])),
+        ("one of two nodes killed half-way: every photograph once, none damaged", *whether(fulfilled=survived)),
+    ]
+    seconds = [(name, *(f"{each:.1f}" for each in runs)) for name, runs in result["seconds"].items()]
+    seconds.append(("two nodes, one of them lost", f"{loss['seconds']:.1f}", *[""] * (len(seconds[0]) - 2)))
+    runs = [f"run {number}, s" for number in range(1, len(seconds[0]))]
+    return "\n".join([
+        "## A cluster\n",
+        f"{result['count']} copies of {result['raw']}, developed with \"{result['look']}\" by Ray nodes, each held to",
+        f"one core, on one machine of {result['cores']} cores, which the program that asks and Ray's own processes use",
+        "as well.\n",
+        table(["aim", "wanted", "measured", ""], aims),
+        table(["", *runs], seconds),
+    ])  # fmt: skip
