@@ -29,7 +29,8 @@ def report(results: Path) -> str:
     """Compose the page."""
     damage = json.loads((results / "damage.json").read_text("utf-8"))
     kills = [json.loads(path.read_text("utf-8")) for path in sorted(results.glob("kills-*.json"))]
-    return "\n".join([HEAD, _summary(damage, kills), _damage(damage), _kills(kills)])
+    apart = json.loads((results / "apart.json").read_text("utf-8"))
+    return "\n".join([HEAD, _summary(damage, kills), _damage(damage), _kills(kills), _apart(apart)])
 
 
 def _summary(damage: Result, kills: list[Result]) -> str:
@@ -108,6 +109,21 @@ def _kills(results: list[Result]) -> str:
         "weights and losses of one that nobody disturbed. After each kill all files are read.\n",
         table(["command", "survived", "files looked at", "damaged", "kills between the first step and the last"], rows),
         *map(_origin, results),
+    ])  # fmt: skip
+
+
+def _apart(result: Result) -> str:
+    rows = [
+        (row["raw"], *(f"{row[name]:.1f}" for name in ("megapixels", "here_ms", "apart_ms", "more_ms")))
+        for row in result["raws"]
+    ]
+    return "\n".join([
+        "## What decoding apart costs\n",
+        "The raws of a folder are decoded in processes apart, unless `--trust` says that they are one's own.",
+        f"Milliseconds for a sound raw, the middle one of {result['rounds']}, once the process is there; wanted were at",
+        f"most {result['at_most_ms']:.0f} more.\n",
+        table(["raw", "megapixels", "here", "apart", "more"], rows),
+        _origin(result),
     ])  # fmt: skip
 
 

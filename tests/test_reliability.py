@@ -61,6 +61,12 @@ def test_every_kill_was_survived(command):
     assert any(0 < step < tally["steps"] for step in tally["steps_when_killed"])
 
 
+def test_decoding_apart_costs_no_more_than_was_wanted():
+    found = result("apart")
+    assert {row["raw"] for row in found["raws"]} >= {"GOPR8508.DNG", "box.crw", "mural.dng"}
+    assert all(row["here_ms"] > 0 and row["more_ms"] <= found["at_most_ms"] == 50 for row in found["raws"])
+
+
 @pytest.mark.parametrize("name", [path.stem for path in sorted(RESULTS.glob("*.json"))])
 def test_every_result_says_where_it_comes_from(name):
     assert {"damage", "kills-train", "kills-fit"} <= {path.stem for path in RESULTS.glob("*.json")}

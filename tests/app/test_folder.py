@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from crispnet.app import ledger
+from crispnet.app import ledger, order
 from crispnet.app.ledger import Ledger, digest_of
+from crispnet.raw.reader import open_raw
 from crispnet.raw.writer import write_dng
 from making import raw_image
 
@@ -104,6 +105,18 @@ def test_the_order_and_the_number_at_a_time_do_not_matter(shoot, reference, tmp_
     assert done.exit_code == 1
     assert {Path(name).name: digest for name, digest in reference.items()} == pictures(tmp_path / "named")
     assert not (tmp_path / "named" / ledger.NAME).exists()  # a folder's, not that of files that were named
+
+
+def test_raws_are_decoded_apart_unless_they_are_trusted(shoot, reference, tmp_path, crispnet, monkeypatch):
+    here = []
+    monkeypatch.setattr(order, "open_raw", lambda path: here.append(path.name) or open_raw(path))
+    ways = "", "--trust"
+    done = [crispnet("develop", shoot, "-o", tmp_path / f"out{way}", "--look", "plain", *way.split()) for way in ways]
+    assert sorted(here) == sorted(path.name for path in shoot.rglob("*.dng"))  # of the second run alone
+    assert pictures(tmp_path / "out--trust") == reference
+    assert [each.exit_code for each in done] == [1, 1]
+    said = [sorted(each.stderr.splitlines()) for each in done]
+    assert said[0] == said[1]
 
 
 def test_a_picture_is_made_again_if_anything_about_it_changed(tmp_path, crispnet):

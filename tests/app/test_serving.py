@@ -38,6 +38,10 @@ def test_a_look_that_is_none_is_refused_before_anything_listens(crispnet, tmp_pa
     assert "cannot be used as a look" in result.stderr
 
 
+def test_it_trusts_nobody(crispnet):
+    assert crispnet("serve", "--trust").exit_code == 2
+
+
 def test_without_its_packages_it_says_what_to_install(crispnet, monkeypatch):
     for name in [name for name in sys.modules if name.partition(".")[0] in ("fastapi", "starlette", "uvicorn")]:
         monkeypatch.delitem(sys.modules, name)

@@ -138,6 +138,10 @@ def develop(
         typer.Option(min=1, max=64, help="Photographs decoded, and saved, at a time; else one for each core."),
     ] = None,
     ray: Ray = None,
+    trust: Annotated[
+        bool,
+        typer.Option("--trust", help="Decode in this process, without limits: quicker, for raws of your own camera."),
+    ] = False,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
@@ -156,7 +160,9 @@ def develop(
             from crispnet.app.desk import Wish
             from crispnet.app.order import Order
 
-            wish = Wish(white_balance, exposure, match_preview, format, depth, quality, max_memory, overwrite, json)
+            wish = Wish(
+                white_balance, exposure, match_preview, format, depth, quality, max_memory, overwrite, json, trust
+            )
             wish.check(tasks)
             failed = Order(tasks, wish, look, batch.folder_of(raws, tasks), exiftool, jobs, ray).fill()
     if failed:

@@ -1,6 +1,6 @@
 """Fills an order: one raw, many on this machine, or many on a cluster."""
 
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
@@ -17,10 +17,12 @@ from crispnet.darkroom.exiftool import ExifTool
 from crispnet.files import clear_up
 from crispnet.look.shelf import fingerprint, load_look
 from crispnet.raw.apart import Decoders, Limits
+from crispnet.raw.image import RawImage
 from crispnet.raw.reader import open_raw
 from crispnet.strips import cores
 
 MOST_JOBS = 4  # decoders that are started unasked; two keep up with any network so far
+Decode = Callable[[Path], RawImage]
 Begun = tuple[Generator[Outcome, None, None], Ledger | None]
 GOES_ON = "The same command goes on with the others."
 
@@ -86,12 +88,19 @@ class Order:
         jobs = min(self.jobs or min(cores(), MOST_JOBS), len(self.tasks))
         memory = self.wish.max_memory
         room = memory // 3
-        decoders = closing_time.enter_context(Decoders(jobs, Limits(memory)))
+        decode, stop = self._decoding(jobs, closing_time)
         look = load_look(self.look)  # while the decoders start
         ledger = self._ledger(closing_time)
         desk = Desk(replace(self.wish, max_memory=memory - room), fingerprint(look), ledger)
-        steps = _steps(Developer(desk, look, self.exiftool), decoders)
-        return line.run(self.tasks, steps, jobs=jobs, room=room, stop=decoders.close), ledger
+        steps = _steps(Developer(desk, look, self.exiftool), decode)
+        return line.run(self.tasks, steps, jobs=jobs, room=room, stop=stop), ledger
+
+    def _decoding(self, jobs: int, closing_time: ExitStack) -> tuple[Decode, Callable[[], None]]:
+        """Give what decodes, and what ends that early: processes apart, or this one where the raws are trusted."""
+        if self.wish.trust:
+            return open_raw, lambda: None
+        decoders = closing_time.enter_context(Decoders(jobs, Limits(self.wish.max_memory)))
+        return decoders.open, decoders.close
 
     def _on_cluster(self, closing_time: ExitStack) -> Begun:
         """Begin to develop many on a cluster."""
@@ -114,9 +123,9 @@ class Order:
         return ledger
 
 
-def _steps(developer: Developer, decoders: Decoders) -> line.Steps[Decoded, Exposed]:
+def _steps(developer: Developer, decode: Decode) -> line.Steps[Decoded, Exposed]:
     return line.Steps(
-        prepare=lambda task: developer.prepare(task, decoders.open),
+        prepare=lambda task: developer.prepare(task, decode),
         weight=developer.weight,
         render=developer.expose,
         finish=developer.finish,
