@@ -120,8 +120,8 @@ def _apart(result: Result) -> str:
     return "\n".join([
         "## What decoding apart costs\n",
         "The raws of a folder are decoded in processes apart, unless `--trust` says that they are one's own.",
-        f"Milliseconds for a sound raw, the middle one of {result['rounds']}, once the process is there; wanted were at",
-        f"most {result['at_most_ms']:.0f} more.\n",
+        f"Milliseconds for a sound raw, the middle one of {result['rounds']}, once the process is there; wanted were",
+        f"at most {result['at_most_ms']:.0f} more.\n",
         table(["raw", "megapixels", "here", "apart", "more"], rows),
         _origin(result),
     ])  # fmt: skip
