@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "results" / "reliability"
+KILLED = ("develop", "fit", "train")
 
 
 def reliability(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -53,11 +54,12 @@ def test_as_many_damaged_files_were_tried_as_was_promised_and_none_did_harm():
     assert result("damage")["zoo"]["unlike"] == []
 
 
-@pytest.mark.parametrize("command", ["train", "fit"])
+@pytest.mark.parametrize("command", KILLED)
 def test_every_kill_was_survived(command):
     tally = result(f"kills-{command}")["commands"][command]
     assert tally["survived"] == tally["times"] == len(tally["steps_when_killed"]) >= 20
     assert tally["damaged_files"] == []
+    assert tally.get("made_again", []) == []
     assert any(0 < step < tally["steps"] for step in tally["steps_when_killed"])
 
 
@@ -69,5 +71,7 @@ def test_decoding_apart_costs_no_more_than_was_wanted():
 
 @pytest.mark.parametrize("name", [path.stem for path in sorted(RESULTS.glob("*.json"))])
 def test_every_result_says_where_it_comes_from(name):
-    assert {"damage", "kills-train", "kills-fit"} <= {path.stem for path in RESULTS.glob("*.json")}
+    assert {"apart", "damage", *(f"kills-{command}" for command in KILLED)} <= {
+        path.stem for path in RESULTS.glob("*.json")
+    }
     assert {"machine", "versions", "commit", "date", "command"} <= result(name).keys()
