@@ -106,9 +106,9 @@ def _kills(results: list[Result]) -> str:
         ))  # fmt: skip
     return "\n".join([
         "## SIGKILL\n",
-        "A command, and all that it has started, is ended at random moments, begun again, ended again; at last it has to",
-        "finish and to come to what one does that nobody disturbed: the very weights and losses; each picture once, byte",
-        "for byte, none made a second time, and nothing beside them. After each kill all files are read.\n",
+        "A command, and all that it has started, is ended at random moments, begun again, ended again; at last it",
+        "has to finish and to come to what one does that nobody disturbed: the very weights and losses; each picture",
+        "once, byte for byte, none made a second time, and nothing beside them. After each kill all files are read.\n",
         table(["command", "survived", "files looked at", "damaged", "kills between the first step and the last"], rows),
         *map(_origin, results),
     ])  # fmt: skip
