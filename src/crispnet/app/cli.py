@@ -209,8 +209,8 @@ def preview(
     from crispnet.app import batch, previewing
 
     with refusals():
-        tasks = batch.plan(raws, output, "-camera.jpg")
-    if previewing.preview_all(tasks, overwrite=overwrite, as_json=json):
+        failed = previewing.preview_all(batch.plan(raws, output, "-camera.jpg"), overwrite=overwrite, as_json=json)
+    if failed:
         raise typer.Exit(SOME_FAILED)
 
 

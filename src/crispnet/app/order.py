@@ -12,7 +12,6 @@ from crispnet.app.desk import Desk, Wish
 from crispnet.app.developing import Decoded, Developer, Exposed
 from crispnet.app.ledger import Ledger
 from crispnet.app.reporting import report
-from crispnet.app.stopping import terminable
 from crispnet.darkroom.exiftool import ExifTool
 from crispnet.files import clear_up
 from crispnet.look.shelf import fingerprint, load_look
@@ -60,7 +59,6 @@ class Order:
         if self.ray is None and self.folder is None and len(self.tasks) == 1:
             return self._alone(self.tasks[0])
         with ExitStack() as closing_time:
-            closing_time.enter_context(terminable())
             begin = self._in_line if self.ray is None else self._on_cluster
             outcomes, ledger = begin(closing_time)
             noted = closing_time.enter_context(closing(_noted(outcomes, ledger)))

@@ -15,6 +15,7 @@ from typing import Protocol
 import numpy as np
 import typer
 
+from crispnet.alone import alone_in
 from crispnet.app import batch
 from crispnet.app.collecting import MANIFEST
 from crispnet.app.contact import ContactSheet
@@ -90,7 +91,7 @@ def scan(wish: Wish, *, as_json: bool) -> int:
     return found.unreadable
 
 
-def find_pairs(wish: Wish, finder: Pictures) -> "Found":
+def find_pairs(wish: Wish, finder: Pictures) -> Found:
     """Sort raws and what ``finder`` has for them into pairs, and write what came of it.
 
     Raises:
@@ -98,8 +99,14 @@ def find_pairs(wish: Wish, finder: Pictures) -> "Found":
         DataError: no raw has a picture that belongs to it.
         OutputError: the results cannot be written there.
     """
-    raws, manifest = batch.raws_in(wish.folders), wish.output / MANIFEST
-    make_folder(wish.output / PICTURES, purpose="the pairs", advice="Choose another with -o.")
+    raws, pictures = batch.raws_in(wish.folders), wish.output / PICTURES
+    make_folder(pictures, purpose="the pairs", advice="Choose another with -o.")
+    with alone_in(wish.output, clearing=[pictures]):
+        return _found(raws, finder, wish)
+
+
+def _found(raws: Sequence[Path], finder: Pictures, wish: Wish) -> Found:
+    manifest = wish.output / MANIFEST
     check_destination(manifest, raw=None, overwrite=wish.overwrite)
     found = _sorted(raws, finder, wish.output)
     lonely = finder.without_raw(raws)

@@ -1,0 +1,61 @@
+"""Keeps a folder to one process, and clears away what one that was killed has left there."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from crispnet.errors import OutputError
+from crispnet.files import HIDDEN
+
+LOCK = ".lock"
+
+
+@contextmanager
+def alone_in(folder: Path, *, clearing: Iterable[Path] = ()) -> Iterator[None]:
+    """Let no other process have a folder while the block runs; the system lets go of it even when this one is killed.
+
+    Args:
+        folder: which has to be there.
+        clearing: folders of which no other work makes use; what was left half-written there is removed.
+
+    Raises:
+        OutputError: another process has it, or it cannot be written to.
+    """
+    try:
+        file = (folder / LOCK).open("a")
+    except OSError as error:
+        raise OutputError(
+            f"{folder} cannot be written to: {error.strerror or error}. A writable folder was needed. Check it and the "
+            "disk, or choose another."
+        ) from error
+    with file:
+        try:
+            lock(file.fileno())
+        except BlockingIOError:
+            raise OutputError(
+                f"Another process is working at {folder}. A folder of its own was needed. Wait for it, end it, or "
+                "choose another folder."
+            ) from None
+        for each in clearing:
+            for left in each.glob(f"{HIDDEN}*"):
+                with suppress(OSError):
+                    left.unlink()
+        yield
+
+
+def lock(number: int) -> None:
+    """Lock an open file for as long as it is open, where the system and the disk know locks.
+
+    Raises:
+        BlockingIOError: another process has it.
+    """
+    try:
+        import fcntl
+    except ModuleNotFoundError:  # Windows: nothing is damaged by two processes there, but both do the work
+        return
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError:  # a disk that knows no locks
+        return
