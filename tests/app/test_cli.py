@@ -14,6 +14,7 @@ from crispnet.app.cli import Format, app
 from crispnet.darkroom.formats import DEPTHS
 from crispnet.raw.writer import write_dng
 from making import raw_image
+from mishaps import full_disk
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 
@@ -288,14 +289,8 @@ def test_a_folder_that_may_not_be_written_to_is_one_clear_sentence(raw):
 
 @pytest.mark.parametrize("ending", ["jpg", "png", "tif", "avif"])
 def test_a_full_disk_is_one_clear_sentence_and_no_file(raw, tmp_path, ending):
-    """A limit on the size of files stands for the full disk: the system refuses to write on in the same way."""
-    resource = pytest.importorskip("resource")
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (300, before[1]))
-    try:
+    with full_disk():
         result = crispnet("develop", raw, "-o", f"a.{ending}")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert result.exit_code == 1
     assert result.stderr.startswith(f"crispnet: a.{ending} cannot be written: ")
     assert [path.name for path in tmp_path.iterdir()] == ["photo.dng"]

@@ -3,7 +3,6 @@
 import json
 import os
 import random
-import resource
 import signal
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from crispnet.app.ledger import Ledger, digest_of
 from crispnet.raw.reader import open_raw
 from crispnet.raw.writer import write_dng
 from making import raw_image
+from mishaps import full_disk
 
 COUNT = 8
 pytestmark = pytest.mark.usefixtures("elsewhere")
@@ -186,12 +186,8 @@ def test_a_folder_that_may_not_be_written_to_is_said_before_any_work(shoot, cris
 
 
 def test_a_disk_that_fills_up_is_said_of_each_picture_and_the_next_run_goes_on(shoot, reference, tmp_path, crispnet):
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))  # stands for the full disk
-    try:
+    with full_disk(most=20_000):
         done = crispnet("develop", shoot, "-o", tmp_path, "--look", "plain")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert done.exit_code == 1
     assert done.stderr.count("cannot be written: ") == COUNT
     assert pictures(tmp_path) == {}

@@ -257,15 +257,10 @@ def test_several_processes_make_the_same(captures, folder, tmp_path):
 
 
 def test_process_that_was_ended_by_the_system_is_explained(captures, tmp_path, monkeypatch):
-    class Starved(ThreadPoolExecutor):
-        def __init__(self, workers, *, mp_context):
-            assert mp_context.get_start_method() == "spawn"
-            super().__init__(workers)
-
     def end(*_arguments):
         raise BrokenProcessPool
 
-    monkeypatch.setattr(simulation, "ProcessPoolExecutor", Starved)
+    monkeypatch.setattr(simulation, "pool_of", ThreadPoolExecutor)
     monkeypatch.setattr(simulation, "make", end)
     with pytest.raises(DataError, match=r"ended by the system.*fewer workers"):
         simulate(captures, tmp_path, workers=2)
