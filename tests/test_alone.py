@@ -43,6 +43,8 @@ def test_what_was_left_half_is_cleared_where_that_is_said_and_nowhere_else(tmp_p
     with alone_in(tmp_path, clearing=[tmp_path / "raw", tmp_path / "missing"]):
         assert sorted(names(tmp_path)) == sorted([".crispnet-1234.part", LOCK, ".mine", "a.dng", "raw"])
         assert sorted(names(tmp_path / "raw")) == [".mine", "a.dng"]
+        (tmp_path / "raw" / ".crispnet-5678.part").write_text("half")  # of a process that was ended meanwhile
+    assert sorted(names(tmp_path / "raw")) == [".mine", "a.dng"]
 
 
 @pytest.mark.skipif(not Path("/sys/kernel").is_dir(), reason="needs a folder where not even root may write")

@@ -1,11 +1,11 @@
 """Keeps a folder to one process, and clears away what one that was killed has left there."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from crispnet.errors import OutputError
-from crispnet.files import HIDDEN
+from crispnet.files import clear_up
 
 LOCK = ".lock"
 
@@ -16,7 +16,7 @@ def alone_in(folder: Path, *, clearing: Iterable[Path] = ()) -> Iterator[None]:
 
     Args:
         folder: which has to be there.
-        clearing: folders of which no other work makes use; what was left half-written there is removed.
+        clearing: folders of which no other work makes use; what is left half-written there is removed.
 
     Raises:
         OutputError: another process has it, or it cannot be written to.
@@ -36,11 +36,14 @@ def alone_in(folder: Path, *, clearing: Iterable[Path] = ()) -> Iterator[None]:
                 f"Another process is working at {folder}. A folder of its own was needed. Wait for it, end it, or "
                 "choose another folder."
             ) from None
-        for each in clearing:
-            for left in each.glob(f"{HIDDEN}*"):
-                with suppress(OSError):
-                    left.unlink()
-        yield
+        places = list(clearing)
+        for place in places:
+            clear_up(place, "")
+        try:
+            yield
+        finally:
+            for place in places:  # processes of ours that were ended in the middle
+                clear_up(place, "")
 
 
 def lock(number: int) -> None:

@@ -16,10 +16,10 @@ import os, time
 from crispnet.data.pool import pool_of
 
 if __name__ == "__main__":
-    pool = pool_of(1)
-    print(pool.submit(os.getpid).result(), flush=True)
-    {then}
-    time.sleep(60)
+    with pool_of(1) as pool:
+        print(pool.submit(os.getpid).result(), flush=True)
+        {then}
+        time.sleep(60)
 """
 
 
@@ -36,6 +36,34 @@ def test_they_end_with_the_process_that_made_them_even_if_it_is_killed(then, tmp
     while place.exists() and "State:\tZ" not in (place / "status").read_text():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def leave_early(error):
+    with pool_of(1) as pool:
+        pool.submit(time.sleep, 60)
+        raise error
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, GeneratorExit])
+def test_whoever_leaves_early_waits_for_nothing(error):
+    began = time.monotonic()
+    with pytest.raises(error):
+        leave_early(error)
+    assert time.monotonic() - began < 20
+
+
+def fail_with(work, begun):
+    with pool_of(1) as pool:
+        begun += [pool.submit(time.sleep, seconds) for seconds in work]
+        raise ValueError("a mistake elsewhere")
+
+
+def test_what_was_begun_is_finished_where_something_else_fails():
+    begun = []
+    with pytest.raises(ValueError, match="elsewhere"):
+        fail_with((0.2, 0.2, 0.2, 60, 60), begun)
+    assert begun[0].result() is None
+    assert begun[-1].cancelled()
 
 
 def test_ctrl_c_is_for_the_process_that_made_them():

@@ -48,15 +48,12 @@ def _pooled(
 ) -> Iterator[tuple[Asked, Given | CrispnetError]]:
     running: deque[tuple[Asked, Future[Given | CrispnetError]]] = deque()
     with pool_of(workers) as pool:
-        try:
-            for each in asked:
-                running.append((each, pool.submit(_attempted, decode, each)))
-                if len(running) > 2 * workers:  # few wait at a time: each may be some megabytes
-                    yield _next(running)
-            while running:
+        for each in asked:
+            running.append((each, pool.submit(_attempted, decode, each)))
+            if len(running) > 2 * workers:  # few wait at a time: each may be some megabytes
                 yield _next(running)
-        finally:
-            pool.shutdown(cancel_futures=True)
+        while running:
+            yield _next(running)
 
 
 def _next(

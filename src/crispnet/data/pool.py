@@ -4,22 +4,33 @@ import multiprocessing
 import os
 import signal
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
 
 
-def pool_of(workers: int) -> ProcessPoolExecutor:
-    """Make a pool of processes; they are started afresh, since LibRaw's OpenMP deadlocks in forked ones."""
-    return ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_follow)
+@contextmanager
+def pool_of(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """Give a pool of processes; where the block is left early, they end at once, whatever they are doing."""
+    spawning = multiprocessing.get_context("spawn")  # LibRaw's OpenMP deadlocks in a forked process
+    theirs, ours = spawning.Pipe(duplex=False)
+    with theirs, ours, ProcessPoolExecutor(workers, spawning, initializer=_follow, initargs=(theirs,)) as pool:
+        try:
+            yield pool
+        except (KeyboardInterrupt, GeneratorExit):
+            ours.close()
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
-def _follow() -> None:
-    """End this process as soon as its parent has: it would wait for work for ever."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which takes back what is not begun
-    threading.Thread(target=_wait_for_the_end, daemon=True).start()
+def _follow(parent: Connection) -> None:
+    """End this process when its parent closes its end of a pipe, or has ended itself: it would wait for ever."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent
+    threading.Thread(target=_wait_for_the_end, args=(parent,), daemon=True).start()
 
 
-def _wait_for_the_end() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+def _wait_for_the_end(parent: Connection) -> None:
+    parent.poll(None)  # nothing is ever sent
+    os._exit(1)

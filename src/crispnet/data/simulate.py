@@ -158,8 +158,6 @@ def _make(captures: Sequence[Capture], folder: Path, workers: int) -> Generator[
                 f"A process that made captures for {folder} was ended by the system. More memory was needed, most "
                 "likely. Call again with fewer workers: what has been made is kept."
             ) from error
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def make(capture: Capture, folder: Path) -> Made:
