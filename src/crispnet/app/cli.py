@@ -110,6 +110,15 @@ WhiteBalance = Annotated[
 ]
 
 
+Jobs = Annotated[
+    int | None, typer.Option(min=1, max=64, help="Photographs decoded, and saved, at a time; else one for each core.")
+]
+Trust = Annotated[
+    bool,
+    typer.Option("--trust", help="Decode in this process, without limits: quicker, for raws of your own camera."),
+]
+
+
 @app.command()
 def develop(
     raws: Raws,
@@ -133,15 +142,9 @@ def develop(
     max_memory: Annotated[
         int, typer.Option(metavar="AMOUNT", parser=_memory, help="Memory to stay within, where the frame allows.")
     ] = "2GB",  # type: ignore[assignment]  # typer parses the default too
-    jobs: Annotated[
-        int | None,
-        typer.Option(min=1, max=64, help="Photographs decoded, and saved, at a time; else one for each core."),
-    ] = None,
+    jobs: Jobs = None,
     ray: Ray = None,
-    trust: Annotated[
-        bool,
-        typer.Option("--trust", help="Decode in this process, without limits: quicker, for raws of your own camera."),
-    ] = False,
+    trust: Trust = False,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
