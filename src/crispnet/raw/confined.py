@@ -10,6 +10,7 @@ import os
 import pickle
 import struct
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
@@ -62,24 +63,31 @@ def _confined(memory: int, seconds: float) -> Callable[[], None]:
     """Limit what this process may take, and give what allows it the processor time for one more file."""
     with contextlib.suppress(AttributeError, OSError):
         os.nice(5)  # rendering goes first, and waits for us where it has nothing to do
-    try:
-        import resource
-    except ModuleNotFoundError:  # Windows has no such limits; the clock and the crash are watched there, too
-        return lambda: None
-
-    def limit(what: int, amount: int) -> None:
-        hard = resource.getrlimit(what)[1]
-        with contextlib.suppress(ValueError, OSError):  # the user's own limit is lower
-            resource.setrlimit(what, (amount if hard == resource.RLIM_INFINITY else min(amount, hard), hard))
+    limit_memory(memory)
+    _limit("FSIZE", 0)
 
     def renew() -> None:
-        used = resource.getrusage(resource.RUSAGE_SELF)
-        limit(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime + seconds) + 2)
+        _limit("CPU", int(time.process_time() + seconds) + 2)
 
-    limit(resource.RLIMIT_AS, _address_space() + memory)
-    limit(resource.RLIMIT_FSIZE, 0)
-    limit(resource.RLIMIT_CORE, 0)
     return renew
+
+
+def limit_memory(memory: int) -> None:
+    """Let this process take so many bytes of address space more than it has, and leave no image of them if it ends."""
+    _limit("AS", _address_space() + memory)
+    _limit("CORE", 0)
+
+
+def _limit(what: str, amount: int) -> None:
+    """Limit what this process may take of one thing; Windows has no such limits, and the user's own may be lower."""
+    try:
+        import resource
+    except ModuleNotFoundError:
+        return
+    kind = getattr(resource, f"RLIMIT_{what}")
+    hard = resource.getrlimit(kind)[1]
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(kind, (amount if hard == resource.RLIM_INFINITY else min(amount, hard), hard))
 
 
 def _address_space() -> int:
