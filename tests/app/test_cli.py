@@ -235,6 +235,14 @@ def test_inspect_names_every_value_and_its_source(raw):
         assert name.replace("_", " ") in in_words
 
 
+def test_what_a_file_says_is_no_markup(tmp_path):
+    write_dng(raw_image(exif={"make": "[/bold]", "model": "[red]Virtual"}), tmp_path / "[x].dng")
+    result = crispnet("inspect", tmp_path / "[x].dng")
+    assert result.exit_code == 0, result.exception
+    assert "[/bold]" in result.stdout
+    assert "[red]Virtual" in result.stdout
+
+
 def test_inspect_goes_on_after_a_failing_file(raw):
     result = crispnet("inspect", "missing.dng", raw, "--json")
     assert result.exit_code == 1

@@ -14,6 +14,8 @@ from PIL import Image
 
 from crispnet.app import ledger, order
 from crispnet.app.ledger import Ledger, digest_of
+from crispnet.darkroom.photo import develop
+from crispnet.raw.opening import Opening
 from crispnet.raw.reader import open_raw
 from crispnet.raw.writer import write_dng
 from making import raw_image
@@ -109,7 +111,8 @@ def test_the_order_and_the_number_at_a_time_do_not_matter(shoot, reference, tmp_
 
 def test_raws_are_decoded_apart_unless_they_are_trusted(shoot, reference, tmp_path, crispnet, monkeypatch):
     here = []
-    monkeypatch.setattr(order, "open_raw", lambda path: here.append(path.name) or open_raw(path))
+    watched = Opening(raw=lambda path: here.append(path.name) or open_raw(path))
+    monkeypatch.setattr(order, "HERE", watched)
     ways = "", "--trust"
     done = [crispnet("develop", shoot, "-o", tmp_path / f"out{way}", "--look", "plain", *way.split()) for way in ways]
     assert sorted(here) == sorted(path.name for path in shoot.rglob("*.dng"))  # of the second run alone
@@ -117,6 +120,17 @@ def test_raws_are_decoded_apart_unless_they_are_trusted(shoot, reference, tmp_pa
     assert [each.exit_code for each in done] == [1, 1]
     said = [sorted(each.stderr.splitlines()) for each in done]
     assert said[0] == said[1]
+
+
+def test_pictures_of_cameras_are_decoded_apart_as_well(tmp_path, crispnet, monkeypatch):
+    for number in range(2):
+        raw = write_dng(raw_image(height=240, width=320, seed=number), tmp_path / f"{number}.dng")
+        develop(raw, "plain", depth=8).save(raw.with_suffix(".jpg"))
+    monkeypatch.setattr(Image, "open", None)  # in this process
+    done = crispnet("develop", tmp_path, "-o", tmp_path / "out", "--look", "plain", "--match-preview", "--json")
+    assert done.exit_code == 0, done.output
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [Path(each["match"]["picture"]).suffix for each in told] == [".jpg", ".jpg"]
 
 
 def test_a_picture_is_made_again_if_anything_about_it_changed(tmp_path, crispnet):

@@ -17,8 +17,7 @@ import typer
 
 from crispnet.app import colours, laboratory, material, serving
 from crispnet.app.material import Ray
-from crispnet.app.refusing import SOME_FAILED, complain, refusals
-from crispnet.errors import CrispnetError
+from crispnet.app.refusing import SOME_FAILED, refusals
 from crispnet.look import DEFAULT
 from crispnet.version import VERSION
 
@@ -175,26 +174,10 @@ def develop(
 @app.command()
 def inspect(raws: Raws, json: Json = False) -> None:
     """Say every value that a raw file holds, and where each came from."""
-    from crispnet.app import batch, inspecting
-    from crispnet.raw.facts import facts
-    from crispnet.raw.reader import open_raw
+    from crispnet.app import inspecting
 
-    failed = False
     with refusals():
-        found = batch.raws_in(raws)
-    for path in found:
-        try:
-            raw = open_raw(path)
-        except CrispnetError as error:
-            failed = True
-            complain(error)
-            if json:
-                typer.echo(json_format.dumps({"raw": str(path), "error": str(error)}))
-            continue
-        if json:
-            typer.echo(json_format.dumps({"raw": str(path), "values": facts(raw), "notes": raw.notes}))
-        else:
-            inspecting.show(raw)
+        failed = inspecting.inspect_all(raws, as_json=json)
     if failed:
         raise typer.Exit(SOME_FAILED)
 

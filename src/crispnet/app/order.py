@@ -16,12 +16,10 @@ from crispnet.darkroom.exiftool import ExifTool
 from crispnet.files import clear_up
 from crispnet.look.shelf import fingerprint, load_look
 from crispnet.raw.apart import Decoders, Limits
-from crispnet.raw.image import RawImage
-from crispnet.raw.reader import open_raw
+from crispnet.raw.opening import HERE, Opening
 from crispnet.strips import cores
 
 MOST_JOBS = 4  # decoders that are started unasked; two keep up with any network so far
-Decode = Callable[[Path], RawImage]
 Begun = tuple[Generator[Outcome, None, None], Ledger | None]
 GOES_ON = "The same command goes on with the others."
 
@@ -76,29 +74,30 @@ class Order:
     def _alone(self, task: Task) -> int:
         """Develop a single raw in this process; it is decoded while the look is loaded."""
         with ThreadPoolExecutor(1) as aside:
-            decoding = aside.submit(open_raw, task.raw)
+            decoding = aside.submit(HERE.raw, task.raw)
             look = load_look(self.look)
-            developer = Developer(Desk(self.wish, fingerprint(look)), look, self.exiftool)
-            return self._report(batch.run([task], lambda each: developer.develop(each, lambda _: decoding.result())))
+            begun = Opening(raw=lambda _: decoding.result())
+            developer = Developer(Desk(self.wish, fingerprint(look)), look, self.exiftool, begun)
+            return self._report(batch.run([task], developer.develop))
 
     def _in_line(self, closing_time: ExitStack) -> Begun:
         """Begin to develop many on this machine."""
         jobs = min(self.jobs or min(cores(), MOST_JOBS), len(self.tasks))
         memory = self.wish.max_memory
         room = memory // 3
-        decode, stop = self._decoding(jobs, closing_time)
+        opening, stop = self._opening(jobs, closing_time)
         look = load_look(self.look)  # while the decoders start
         ledger = self._ledger(closing_time)
         desk = Desk(replace(self.wish, max_memory=memory - room), fingerprint(look), ledger)
-        steps = _steps(Developer(desk, look, self.exiftool), decode)
+        steps = _steps(Developer(desk, look, self.exiftool, opening))
         return line.run(self.tasks, steps, jobs=jobs, room=room, stop=stop), ledger
 
-    def _decoding(self, jobs: int, closing_time: ExitStack) -> tuple[Decode, Callable[[], None]]:
+    def _opening(self, jobs: int, closing_time: ExitStack) -> tuple[Opening, Callable[[], None]]:
         """Give what decodes, and what ends that early: processes apart, or this one where the raws are trusted."""
         if self.wish.trust:
-            return open_raw, lambda: None
+            return HERE, lambda: None
         decoders = closing_time.enter_context(Decoders(jobs, Limits(self.wish.max_memory)))
-        return decoders.open, decoders.close
+        return decoders.opening, decoders.close
 
     def _on_cluster(self, closing_time: ExitStack) -> Begun:
         """Begin to develop many on a cluster."""
@@ -121,9 +120,9 @@ class Order:
         return ledger
 
 
-def _steps(developer: Developer, decode: Decode) -> line.Steps[Decoded, Exposed]:
+def _steps(developer: Developer) -> line.Steps[Decoded, Exposed]:
     return line.Steps(
-        prepare=lambda task: developer.prepare(task, decode),
+        prepare=developer.prepare,
         weight=developer.weight,
         render=developer.expose,
         finish=developer.finish,

@@ -29,6 +29,7 @@ from crispnet.data.pairs import Pair, write_manifest
 from crispnet.data.scenes import dealt, scenes_of, small_picture
 from crispnet.errors import DataError
 from crispnet.files import check_destination, make_folder, whole_file
+from crispnet.raw.apart import opening_for
 from crispnet.raw.image import RawImage
 
 LEFT_OUT, PICTURES = "left-out.jsonl", "picture"
@@ -124,9 +125,10 @@ def _found(raws: Sequence[Path], finder: Pictures, wish: Wish) -> Found:
 
 
 def _sorted(raws: Sequence[Path], finder: Pictures, folder: Path) -> Found:
-    found, gate, sheets = Found(), Gate(), ContactSheet(folder)
+    found, sheets = Found(), ContactSheet(folder)
     tasks = batch.plan(raws, folder / PICTURES, ".jpg")
-    with watched(len(tasks), "looking") as tell:
+    with watched(len(tasks), "looking") as tell, opening_for(len(tasks)) as opening:
+        gate = Gate(opening=opening)
         for done, task in enumerate(tasks, 1):
             verdict = gate.judge(task.raw, finder.candidates(task.raw))
             _show(verdict, sheets)
