@@ -53,6 +53,13 @@ def test_a_folder_that_may_not_be_written_to_is_refused():
         alone_in(Path("/sys/kernel")).__enter__()
 
 
+def test_a_lock_that_is_a_link_is_not_followed(tmp_path):
+    (tmp_path / LOCK).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OutputError, match="cannot be written to"):
+        alone_in(tmp_path).__enter__()
+    assert not (tmp_path / "elsewhere").exists()
+
+
 def test_a_disk_that_knows_no_locks_is_worked_at_all_the_same(tmp_path, monkeypatch):
     def refuse(*_):
         raise OSError(errno.ENOLCK, "No locks available")

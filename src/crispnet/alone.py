@@ -1,6 +1,7 @@
 """Keeps a folder to one process, and clears away what one that was killed has left there."""
 
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,29 +22,44 @@ def alone_in(folder: Path, *, clearing: Iterable[Path] = ()) -> Iterator[None]:
     Raises:
         OutputError: another process has it, or it cannot be written to.
     """
+    number = _opened(folder)
     try:
-        file = (folder / LOCK).open("a")
+        with _cleared(tuple(clearing)):
+            yield
+    finally:
+        os.close(number)
+
+
+def _opened(folder: Path) -> int:
+    """Open the lock of a folder, and lock it."""
+    try:
+        number = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
     except OSError as error:
         raise OutputError(
             f"{folder} cannot be written to: {error.strerror or error}. A writable folder was needed. Check it and the "
             "disk, or choose another."
         ) from error
-    with file:
-        try:
-            lock(file.fileno())
-        except BlockingIOError:
-            raise OutputError(
-                f"Another process is working at {folder}. A folder of its own was needed. Wait for it, end it, or "
-                "choose another folder."
-            ) from None
-        places = list(clearing)
+    try:
+        lock(number)
+    except BlockingIOError:
+        os.close(number)
+        raise OutputError(
+            f"Another process is working at {folder}. A folder of its own was needed. Wait for it, end it, or choose "
+            "another folder."
+        ) from None
+    return number
+
+
+@contextmanager
+def _cleared(places: Sequence[Path]) -> Iterator[None]:
+    """Remove what is left half-written in some folders, before the block and after it: it may end processes of ours."""
+    for place in places:
+        clear_up(place, "")
+    try:
+        yield
+    finally:
         for place in places:
             clear_up(place, "")
-        try:
-            yield
-        finally:
-            for place in places:  # processes of ours that were ended in the middle
-                clear_up(place, "")
 
 
 def lock(number: int) -> None:

@@ -53,7 +53,8 @@ def test_without_its_packages_it_says_what_to_install(crispnet, monkeypatch):
     assert 'pip install "crispnet[web]"' in result.stderr
 
 
-def test_it_serves_until_it_is_interrupted_and_leaves_nothing(tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_serves_until_it_is_interrupted_and_leaves_nothing(number, tmp_path):
     environment = os.environ | {"TMPDIR": str(tmp_path), "CRISPNET_TOKEN": "word"}
     with subprocess.Popen((*SERVE, "--port", "0"), stdout=subprocess.PIPE, text=True, env=environment) as process:
         address = process.stdout.readline().strip()
@@ -63,6 +64,6 @@ def test_it_serves_until_it_is_interrupted_and_leaves_nothing(tmp_path):
         with pytest.raises(urllib.error.HTTPError, match="401"):
             urllib.request.urlopen(f"{address}api/photographs", timeout=30)
         assert list(tmp_path.glob("crispnet-*"))
-        process.send_signal(signal.SIGINT)
-        process.wait(30)
+        process.send_signal(number)
+        assert process.wait(30) == 0  # the usual end
     assert list(tmp_path.glob("crispnet-*")) == []
