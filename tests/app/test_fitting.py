@@ -20,7 +20,6 @@ from crispnet.app import colours, fitting, varying
 from crispnet.app.becoming import as_table
 from crispnet.app.cli import app
 from crispnet.app.commanding import check_template
-from crispnet.app.varying import EACH
 from crispnet.data.pairs import Pair, read_manifest
 from crispnet.errors import CrispnetError
 from crispnet.evaluate.controls import Curve, Lut, MatrixCurve
@@ -197,7 +196,8 @@ crispnet.develop(raw, "plain", exposure={exposure}).save(picture)
 """
 
 
-def test_a_command_is_asked_for_variants_of_the_raws_that_are_learned_from(folder, tiny, tmp_path):
+def test_a_command_is_asked_for_variants_of_the_raws_that_are_learned_from(folder, tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(varying, "EACH", 2)  # each is a process
     program = tmp_path / "isp.py"
     program.write_text(PROGRAM.format(exposure=0.2))
     command = f"'{sys.executable}' '{program}' {{raw}} {{picture}}"
@@ -207,7 +207,7 @@ def test_a_command_is_asked_for_variants_of_the_raws_that_are_learned_from(folde
     place = tmp_path / "c.onnx.fit"
     pairs, more = (read_manifest(place / name / "manifest.jsonl") for name in ("pairs", "variants"))
     learned = [pair for pair in pairs if pair.split == "train"]
-    assert len(more) == EACH * len(learned)
+    assert len(more) == 2 * len(learned)
     assert {pair.scene for pair in more} == {pair.scene for pair in learned}
     assert {pair.split for pair in more} == {"train"}
     assert f"{len(learned)} pairs and {len(more)} variants of them to learn from" in result.stderr
