@@ -10,13 +10,14 @@ import argparse
 import json
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pen
 from crispnet.evaluate.provenance import commit
-from fuzz_develop import drive_develop
-from fuzz_serve import drive_serve
+from fuzz_develop import damaged_raw, drive_develop
+from fuzz_serve import damaged_file, drive_serve
 from provenance import RESULTS, provenance, write
 
 AT_ONCE = 500  # files until the results are written
@@ -27,6 +28,7 @@ PARSERS = {  # files for each
 }  # fmt: skip
 WHOLE = {"crispnet develop": 2_400, "crispnet serve": 1_000}
 DRIVES = {"crispnet develop": drive_develop, "crispnet serve": drive_serve}
+MAKES = {"crispnet develop": damaged_raw, "crispnet serve": damaged_file}
 WANTED = PARSERS | WHOLE
 ZOO = 5_000  # members that are read back
 Result = dict[str, Any]
@@ -39,7 +41,8 @@ def main() -> None:
         target, number = wish.show
         name = Path(f"{target.replace(' ', '-')}-{number}")
         sys.path.insert(0, str(pen.TESTS))
-        name.write_bytes(pen.content_of(target, seed=wish.seed, number=int(number)))
+        made = MAKES.get(target, partial(pen.content_of, target))
+        name.write_bytes(made(seed=wish.seed, number=int(number)))
         print(name)
         return
     result = _begun(wish)

@@ -45,9 +45,14 @@ def drive_develop(target: str, *, seed: int, first: int, count: int) -> Driven:
     return Driven(read, refused, findings, peak, MEMORY, time.monotonic() - began)
 
 
-def _write(folder: Path, seed: int, number: int) -> Path:
+def damaged_raw(*, seed: int, number: int) -> bytes:
+    """Make a damaged file anew."""
     kind = "whole raw" if number % OF_A_WHOLE == 0 else "raw"
-    content = pen.content_of(kind, seed=seed + 1000, number=number)  # others than the parsers had
+    return pen.content_of(kind, seed=seed + 1000, number=number)  # others than the parsers had
+
+
+def _write(folder: Path, seed: int, number: int) -> Path:
+    content = damaged_raw(seed=seed, number=number)
     path = folder / f"{number:06d}{'.crw' if content[6:14] == b'HEAPCCDR' else '.dng'}"
     path.write_bytes(content)
     return path

@@ -36,6 +36,14 @@ def drive_serve(target: str, *, seed: int, first: int, count: int) -> Driven:
     return Driven(tally["read"], tally["refused"], findings, peak, MEMORY, time.monotonic() - began)
 
 
+def damaged_file(*, seed: int, number: int) -> bytes:
+    """Make a damaged file anew: the picture beside a raw where there is one, else the raw."""
+    from bringing import damaged
+
+    raw, picture = damaged(number, seed=seed)
+    return raw if picture is None else picture
+
+
 @contextmanager
 def _server() -> Iterator[tuple[httpx.Client, "subprocess.Popen[str]"]]:
     command = [sys.executable, "-c", PROGRAM, "serve", "--port", "0"]
