@@ -1,4 +1,5 @@
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
@@ -206,6 +207,15 @@ def test_call_that_was_killed_goes_on(captures, folder, tmp_path, taken):
     simulate(captures, tmp_path)
     assert taken == [captures[2].name]
     assert contents(tmp_path) == contents(folder)
+
+
+def test_journal_is_brought_to_the_disk_line_by_line(captures, copy, taken, monkeypatch):
+    (copy / "raw" / "meadow-1.dng").unlink()
+    brought = []
+    monkeypatch.setattr(os, "fsync", lambda number: brought.append(os.fstat(number).st_ino))
+    simulate(captures, copy)
+    assert taken == ["meadow-1"]
+    assert (copy / JOURNAL).stat().st_ino in brought
 
 
 def test_folder_that_is_not_whole_has_no_manifest(captures, copy, monkeypatch):

@@ -7,6 +7,7 @@ manifest.jsonl                    all pairs, written last: a folder that has it 
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
@@ -240,6 +241,8 @@ def _note(folder: Path, made: Made) -> None:
     try:
         with (folder / JOURNAL).open("a", encoding="utf-8", newline="\n") as journal:
             journal.write(_line(made))
+            journal.flush()
+            os.fsync(journal.fileno())
     except OSError as error:
         raise _unwritable(folder, error) from error
 
