@@ -258,6 +258,17 @@ def test_preview_gives_the_cameras_own_bytes():
         assert picture.size == (640, 480)
 
 
+def test_of_several_raws_pictures_are_taken_out_apart(tmp_path, monkeypatch):
+    for name in "ab":
+        shutil.copy(SAMPLES / "box.crw", tmp_path / f"{name}.crw")
+    assert crispnet("preview", tmp_path / "a.crw", "-o", tmp_path / "alone").exit_code == 0
+    monkeypatch.setattr("crispnet.raw.picture.JpegImageFile", None)  # in this process
+    assert crispnet("preview", tmp_path, "-o", tmp_path / "both").exit_code == 0
+    pictures = [path.read_bytes() for path in sorted(tmp_path.rglob("*-camera.jpg"))]
+    assert len(pictures) == 3
+    assert len(set(pictures)) == 1
+
+
 def test_preview_says_where_there_is_none(raw):
     result = crispnet("preview", raw)
     assert result.exit_code == 1

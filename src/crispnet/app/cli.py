@@ -107,8 +107,6 @@ MatchPreview = Annotated[
 WhiteBalance = Annotated[
     str, typer.Option(metavar="as-shot|KELVIN|R,G,B", callback=_white_balance, help="The light to make neutral.")
 ]
-
-
 Jobs = Annotated[
     int | None, typer.Option(min=1, max=64, help="Photographs decoded, and saved, at a time; else one for each core.")
 ]
