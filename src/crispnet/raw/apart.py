@@ -10,10 +10,7 @@ trusted either: nothing but the parts of a ``RawImage`` and of a ``CameraPicture
 """
 
 import contextlib
-import importlib
-import io
 import os
-import pickle
 import signal
 import subprocess
 import sys
@@ -23,30 +20,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import SimpleQueue
 from types import TracebackType
-from typing import Any, Self, TypeVar
-
-import numpy as np
+from typing import IO, Self, TypeVar
 
 from crispnet.errors import CrispnetError, NoCameraPicture, UnreadableRaw, UnsupportedRaw
+from crispnet.raw import answers
 from crispnet.raw.confined import BESIDE, EMBEDDED, FAILED, RAW, receive, send
 from crispnet.raw.image import RawImage
-from crispnet.raw.opcodes import KNOWN
 from crispnet.raw.opening import HERE, Opening
 from crispnet.raw.picture import CameraPicture
 from crispnet.raw.refusals import COPY_AGAIN
 
 Opened = TypeVar("Opened", RawImage, CameraPicture)
-TRUSTED = {  # what an answer may be made of
-    "numpy": {"dtype", "ndarray"},
-    "numpy._core.multiarray": {"_reconstruct", "scalar"},
-    "numpy._core.numeric": {"_frombuffer"},
-    "pathlib": {"Path", "PosixPath", "WindowsPath"},
-    "crispnet.raw.image": {"Box", "rebuilt"},
-    "crispnet.raw.picture": {"CameraPicture"},
-    "crispnet.raw.calibration": {"Calibration"},
-    "crispnet.raw.opcodes": {kind.__name__ for kind in KNOWN.values()},
-}
 REFUSED = {kind.__name__: kind for kind in (UnreadableRaw, UnsupportedRaw, NoCameraPicture)}
+PIPE = 1 << 20  # bytes that wait between two processes
 START = 60.0  # seconds that a new process may take to be there
 
 
@@ -104,7 +90,7 @@ class Decoder:
             UnsupportedRaw: as there.
         """
         # Whatever it says its path is: files of that name are read later on.
-        return replace(self._opened(RAW, path, _raw_image), path=path)
+        return replace(self._opened(RAW, path, answers.raw_image), path=path)
 
     def camera_picture(self, path: Path) -> CameraPicture:
         """Take the camera's picture out of a raw file, as ``raw.picture.camera_picture`` does.
@@ -113,7 +99,7 @@ class Decoder:
             NoCameraPicture: as there; or decoding it crashed, or took too long.
             UnreadableRaw: as there.
         """
-        return self._opened(EMBEDDED, path, _picture)
+        return self._opened(EMBEDDED, path, answers.camera_picture)
 
     def picture_file(self, path: Path) -> CameraPicture:
         """Read a picture file, as ``raw.sidecar.picture_file`` does.
@@ -121,7 +107,7 @@ class Decoder:
         Raises:
             NoCameraPicture: as there; or decoding it crashed, or took too long.
         """
-        return self._opened(BESIDE, path, _picture)
+        return self._opened(BESIDE, path, answers.camera_picture)
 
     def _opened(self, verb: bytes, path: Path, checked: Callable[[object], Opened]) -> Opened:
         with self._turn:
@@ -165,7 +151,7 @@ class Decoder:
         if kind == FAILED:
             name, words = (str(part, "utf-8", "surrogateescape") for part in parts)
             raise REFUSED.get(name, UnreadableRaw)(words)
-        return _Careful(io.BytesIO(parts[0]), buffers=parts[1:]).load()
+        return answers.unpickled(parts)
 
     def _expire(self) -> None:
         self._late = True
@@ -200,7 +186,7 @@ class Decoder:
         paths = os.pathsep.join(os.path.abspath(path) for path in sys.path if path)
         limits = (str(self._limits.memory), str(self._limits.seconds))
         command = [sys.executable, "-P", "-m", "crispnet.raw.confined", *limits]
-        return subprocess.Popen(  # noqa: S603
+        process = subprocess.Popen(  # noqa: S603
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -208,6 +194,9 @@ class Decoder:
             env=os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
             start_new_session=True,  # what the user interrupts is this program; it ends the other
         )
+        assert process.stdout is not None
+        _widen(process.stdout)
+        return process
 
     def _end(self) -> None:
         self._process.kill()
@@ -216,6 +205,14 @@ class Decoder:
             if pipe is not None:
                 with contextlib.suppress(OSError):  # what it was not told any more does not matter
                     pipe.close()
+
+
+def _widen(pipe: IO[bytes]) -> None:
+    """Let a pipe hold more where the system can: a mosaic then comes through in fewer pieces."""
+    with contextlib.suppress(ImportError, AttributeError, OSError):
+        import fcntl
+
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE)
 
 
 class Decoders:
@@ -278,33 +275,3 @@ def opening_for(count: int) -> Iterator[Opening]:
         return
     with Decoder(Limits()) as decoder:
         yield decoder.opening
-
-
-def _raw_image(answer: object) -> RawImage:
-    if not isinstance(answer, RawImage):
-        raise pickle.UnpicklingError(f"expected a RawImage, got {type(answer).__name__}")
-    return answer
-
-
-def _picture(answer: object) -> CameraPicture:
-    if not isinstance(answer, CameraPicture):
-        raise pickle.UnpicklingError(f"expected a CameraPicture, got {type(answer).__name__}")
-    pixels = answer.pixels
-    sound = isinstance(pixels, np.ndarray) and pixels.dtype == np.uint8 and pixels.shape[2:] == (3,) and pixels.size
-    if not (sound and isinstance(answer.colour_space, str) and isinstance(answer.jpeg, bytes | None)):
-        raise pickle.UnpicklingError("expected a picture of 8 bits, got another")
-    return answer
-
-
-class _Careful(pickle.Unpickler):
-    """Unpickles raw images and pictures, and refuses all else that a pickle could call."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        """Give what an answer names.
-
-        Raises:
-            pickle.UnpicklingError: it is nothing that one of them is made of.
-        """
-        if name in TRUSTED.get(module, ()):
-            return getattr(importlib.import_module(module), name)
-        raise pickle.UnpicklingError(f"expected parts of an image, got {module}.{name}")
