@@ -10,12 +10,14 @@ import argparse
 import json
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pen
 from crispnet.evaluate.provenance import commit
-from fuzz_develop import drive_develop
+from fuzz_develop import damaged_raw, drive_develop
+from fuzz_serve import damaged_file, drive_serve
 from provenance import RESULTS, provenance, write
 
 AT_ONCE = 500  # files until the results are written
@@ -24,8 +26,10 @@ PARSERS = {  # files for each
     "picture": 10_000, "look": 22_000, "look in use": 2_000, "table": 13_000, "manifest": 12_000, "recipe": 4_000,
     "frames": 8_000, "set of captures": 5_000, "checkpoint": 800, "state": 600,
 }  # fmt: skip
-DEVELOP = "crispnet develop"
-WANTED = PARSERS | {DEVELOP: 2_400}
+WHOLE = {"crispnet develop": 2_400, "crispnet serve": 1_000}
+DRIVES = {"crispnet develop": drive_develop, "crispnet serve": drive_serve}
+MAKES = {"crispnet develop": damaged_raw, "crispnet serve": damaged_file}
+WANTED = PARSERS | WHOLE
 ZOO = 5_000  # members that are read back
 Result = dict[str, Any]
 
@@ -37,7 +41,8 @@ def main() -> None:
         target, number = wish.show
         name = Path(f"{target.replace(' ', '-')}-{number}")
         sys.path.insert(0, str(pen.TESTS))
-        name.write_bytes(pen.content_of(target, seed=wish.seed, number=int(number)))
+        made = MAKES.get(target, partial(pen.content_of, target))
+        name.write_bytes(made(seed=wish.seed, number=int(number)))
         print(name)
         return
     result = _begun(wish)
@@ -77,7 +82,7 @@ def _begun(wish: argparse.Namespace) -> Result:
 def _work_through(result: Result, target: str, wanted: int, wish: argparse.Namespace) -> None:
     nothing = {"tried": 0, "read": 0, "refused": 0, "findings": [], "peak_mb": 0, "limit_mb": 0, "seconds": 0.0}
     tally = result["targets"].setdefault(target, nothing)
-    drive = drive_develop if target == DEVELOP else pen.drive
+    drive = DRIVES.get(target, pen.drive)
     while tally["tried"] < wanted:
         count = min(AT_ONCE, wanted - tally["tried"])
         done = drive(target, seed=wish.seed, first=tally["tried"], count=count)

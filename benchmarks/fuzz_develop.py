@@ -20,6 +20,7 @@ SECONDS = 20.0  # for each file
 STARTING = 120.0
 OF_A_WHOLE = 10  # every tenth file is a whole photograph, the others are small
 WITH_THE_NETWORK = 5  # every fifth folder is developed by the look that ships, the others by the plain one
+MATCHED = 3  # every third folder is brought to the colours of the camera's pictures
 FOLDER = 100  # files
 
 
@@ -30,10 +31,11 @@ def drive_develop(target: str, *, seed: int, first: int, count: int) -> Driven:
     findings: list[Finding] = []
     for start in range(first, first + count, FOLDER):
         numbers = range(start, min(start + FOLDER, first + count))
-        look = "phone" if start // FOLDER % WITH_THE_NETWORK == 0 else "plain"
+        options = ["--look", "phone" if start // FOLDER % WITH_THE_NETWORK == 0 else "plain"]
+        options += ["--match-preview"] if start // FOLDER % MATCHED == 0 else []
         with tempfile.TemporaryDirectory(prefix="crispnet-fuzz-") as place:
             raws = {number: _write(Path(place), seed, number) for number in numbers}
-            outcomes, most = _developed(raws, Path(place) / "pictures", look)
+            outcomes, most = _developed(raws, Path(place) / "pictures", options)
         peak = max(peak, most)
         for number, what in outcomes.items():
             if what in ("read", "refused"):
@@ -43,20 +45,25 @@ def drive_develop(target: str, *, seed: int, first: int, count: int) -> Driven:
     return Driven(read, refused, findings, peak, MEMORY, time.monotonic() - began)
 
 
-def _write(folder: Path, seed: int, number: int) -> Path:
+def damaged_raw(*, seed: int, number: int) -> bytes:
+    """Make a damaged file anew."""
     kind = "whole raw" if number % OF_A_WHOLE == 0 else "raw"
-    content = pen.content_of(kind, seed=seed + 1000, number=number)  # others than the parsers had
+    return pen.content_of(kind, seed=seed + 1000, number=number)  # others than the parsers had
+
+
+def _write(folder: Path, seed: int, number: int) -> Path:
+    content = damaged_raw(seed=seed, number=number)
     path = folder / f"{number:06d}{'.crw' if content[6:14] == b'HEAPCCDR' else '.dng'}"
     path.write_bytes(content)
     return path
 
 
-def _developed(raws: dict[int, Path], output: Path, look: str) -> tuple[dict[int, str], int]:
+def _developed(raws: dict[int, Path], output: Path, options: list[str]) -> tuple[dict[int, str], int]:
     """Develop raws in one process; where that ends before its time, go on with those of which it said nothing."""
     outcomes: dict[int, str] = {}
     peak = 0
     while left := {number: path for number, path in raws.items() if number not in outcomes}:
-        code, said, most = _run(list(left.values()), output, look)
+        code, said, most = _run(list(left.values()), output, options)
         peak = max(peak, most)
         by_raw = {fact["raw"]: fact for fact in said}
         for number, path in left.items():
@@ -75,10 +82,10 @@ def _developed(raws: dict[int, Path], output: Path, look: str) -> tuple[dict[int
     return outcomes, peak
 
 
-def _run(raws: list[Path], output: Path, look: str) -> tuple[int, list[dict[str, object]], int]:
+def _run(raws: list[Path], output: Path, wanted: list[str]) -> tuple[int, list[dict[str, object]], int]:
     """Run the command; its exit code (negative: the signal that ended it), what it said, and its peak memory."""
     program = "from crispnet.app.cli import main; main()"
-    options = ["--output", str(output), "--look", look, "--json", "--overwrite"]
+    options = ["--output", str(output), *wanted, "--json", "--overwrite"]
     with tempfile.TemporaryFile("w+") as said:
         process = subprocess.Popen(
             [sys.executable, "-c", program, "develop", *map(str, raws), *options],

@@ -1,13 +1,14 @@
-"""Ends ``crispnet train`` and ``crispnet fit`` with SIGKILL at random moments, and says what that costs.
+"""Ends ``crispnet train``, ``fit`` and ``develop`` with SIGKILL at random moments, and says what that costs.
 
-After each kill every file has to be whole, or not there. The same command goes on, is killed again, and at last has to
-finish, and to end exactly as one that nobody disturbed: the same weights, the same losses.
+All that a command has started is ended with it, as when the power is cut. After each kill every file has to be whole,
+or not there. The same command goes on, is killed again, and at last has to finish, and to come to exactly what one does
+that nobody disturbed: the same weights and losses; each picture once, byte for byte, and none made a second time.
 
 python benchmarks/kills.py [--times 20] [--seed 1] [--only train] [--output FILE]
 """
 
 import argparse
-import json
+import os
 import random
 import shutil
 import signal
@@ -15,44 +16,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from killable import COMMANDS, KINDS, Command, Finished, is_whole, material
 from provenance import RESULTS, provenance, write
 
 TESTS = Path(__file__).resolve().parent.parent / "tests"
-SETTINGS = (
-    "widths=4,8 blocks=1 precision=f32 stages=frames:16x20:2x1:1 log_every=1 steps=32 validate_every=8 save_every=3"
-)
-CLOCKS = {"seconds", "steps_per_second"}
 LONGEST = 600.0  # seconds for a command
 IN_A_ROW = 4  # kills of one run, before it may finish
-SIZE = (72, 96)
-
-
-@dataclass(frozen=True)
-class Command:
-    """A command that is killed.
-
-    Attributes:
-        words: of it, run in a folder of its own beside the material.
-        run: the folder of its training, in that.
-        result: what is there when it is done.
-    """
-
-    words: tuple[str, ...]
-    run: str
-    result: str
-
-
-TRAIN = ("train", "wb-level-1", "captures", "-o", "run", "--threads", "1", "--set", SETTINGS)
-FIT = ("fit", "card", "-o", "mine.onnx", "--look", "../tiny.onnx", "--steps", "16", "--overwrite")
-COMMANDS = {
-    "train": Command(TRAIN, "run", "run/best.safetensors"),
-    "fit": Command(FIT, "mine.onnx.fit/run", "mine.onnx"),
-}
 
 
 def main() -> None:
@@ -96,98 +70,81 @@ def killed(name: str, place: Path, *, times: int, seed: int) -> dict[str, Any]:
         "damaged_files": [name for outcome in outcomes for name in outcome["damaged"]],
         "bytes_left_behind": round(sum(outcome["left_behind"] for outcome in outcomes)),
         "steps_when_killed": sorted(outcome["step"] for outcome in outcomes),
-        "steps": _steps(whole / command.run),
+        "made_again": [name for outcome in outcomes for name in outcome["made_again"]],
+        "steps": command.steps(whole),
         "seconds": round(time.monotonic() - began, 1),
     }
 
 
-def material(place: Path) -> None:
-    """Make what the commands work on: captures, a card of raws with pictures, and a small look."""
-    import numpy as np
-    from PIL import Image
-
-    from crispnet.darkroom.photo import develop
-    from crispnet.data.pairs import Pair, write_manifest
-    from crispnet.look.file import CARD
-    from crispnet.model.catalogue import build
-    from crispnet.raw.orientation import upright
-    from crispnet.raw.writer import write_dng
-    from crispnet.train.export import export
-    from crispnet.train.reopening import NETWORK
-    from making import raw_image
-
-    (place / "captures").mkdir()
-    (place / "card").mkdir()
-    pairs = []
-    for number, split in enumerate(("train", "train", "train", "validation")):
-        raw = raw_image(height=SIZE[0], width=SIZE[1], seed=number)
-        paths = place / "captures" / f"{number}.dng", place / "captures" / f"{number}.png"
-        write_dng(raw, paths[0])
-        develop(raw, "plain", depth=8).save(paths[1])
-        pairs.append(Pair(*paths, f"scene {number}", split))
-    write_manifest(pairs, place / "captures" / "manifest.jsonl")
-    for number in range(5):
-        raw = raw_image(height=280, width=360, seed=number, exif={"datetime": f"2026:05:0{number + 1} 10:00:00"})
-        write_dng(raw, place / "card" / f"{number}.dng")
-        pixels = np.clip(upright(develop(raw, "plain").pixels, raw.orientation), 0, 1) ** 1.25
-        Image.fromarray((255 * pixels + 0.5).astype(np.uint8)).save(
-            place / "card" / f"{number}.jpg", quality=97, subsampling=0
-        )
-    options = {"widths": [6, 8, 10], "blocks": 1, "dim": 16, "depth": 1}
-    card = dict.fromkeys(CARD, "something") | {NETWORK: json.dumps({"model": "canonical", "options": options})}
-    export(build("canonical", **options), place / "tiny.onnx", name="tiny", version="1", card=card)
-
-
 def _folder(place: Path, name: str) -> Path:
     """Make a folder with the material in it, for one process after another."""
-    for kind in ("captures", "card"):
+    for kind in KINDS:
         shutil.copytree(place / kind, place / name / kind)
     return place / name
 
 
 def _disturbed(command: Command, folder: Path, whole: Path, moments: Sequence[float]) -> list[dict[str, Any]]:
     """Kill the command in a folder, begin it again and kill it again; then let it finish, and see what it came to."""
-    kills = []
+    kills, finished = [], {}
     for number, moment in enumerate(moments):
-        step = _killed_at(command, folder, moment, learning=number % 2 == 1)
+        step = _killed_at(command, folder, moment, going_on=number % 2 == 1)
         if step is None:
             break
         visible = [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")]
         damaged = [str(path.relative_to(folder)) for path in visible if not is_whole(path)]
-        kills.append({"step": step, "files": len(visible), "damaged": damaged})
-    finished = _started(command, folder).wait(LONGEST)
-    same = finished == 0 and (folder / command.result).is_file() and _is_same(folder / command.run, whole / command.run)
+        now = command.finished(folder)
+        again, finished = _changed(finished, now), now
+        kills.append({"step": step, "files": len(visible), "damaged": damaged, "made_again": again})
+    same = _started(command, folder).wait(LONGEST) == 0 and command.is_same(folder, whole)
+    if kills:
+        kills[-1]["made_again"] += _changed(finished, command.finished(folder))
     left = sum(path.stat().st_size for path in folder.rglob(".crispnet-*") if path.is_file())
-    return [kill | {"survived": same and not kill["damaged"], "left_behind": left / len(kills)} for kill in kills]
+    sound = same and not any(kill["made_again"] for kill in kills)
+    return [kill | {"survived": sound and not kill["damaged"], "left_behind": left / len(kills)} for kill in kills]
 
 
-def _killed_at(command: Command, folder: Path, moment: float, *, learning: bool) -> int | None:
+def _changed(before: Finished, after: Finished) -> list[str]:
+    """Name what was finished, and is not what it was."""
+    return [name for name in before if after.get(name) != before[name]]
+
+
+def _killed_at(command: Command, folder: Path, moment: float, *, going_on: bool) -> int | None:
     """Kill the command a moment after its first new file, or after its next step; None where it was faster."""
-    run = folder / command.run
-    has_begun = _going_on(run) if learning else _beginning(folder)
+    has_begun = _going_on(command, folder) if going_on else _beginning(folder)
     process = _started(command, folder)
     _wait(lambda: process.poll() is not None or has_begun())
     time.sleep(moment)
-    process.kill()
-    return _steps(run) if process.wait() == -signal.SIGKILL else None
+    started = [process.pid, *_started_by(process.pid)]
+    for number in started:
+        with suppress(ProcessLookupError):  # it had ended
+            os.kill(number, signal.SIGKILL)
+    return command.steps(folder) if process.wait() == -signal.SIGKILL else None
+
+
+def _started_by(number: int) -> Iterator[int]:
+    """List the processes that one has started, and those that they have."""
+    for listed in Path(f"/proc/{number}/task").glob("*/children"):
+        for child in map(int, listed.read_text("ascii").split()):
+            yield child
+            yield from _started_by(child)
 
 
 def _watched(command: Command, folder: Path) -> list[float]:
     """Run the command undisturbed; the seconds from its first file to its first step, and from there to its end."""
-    has_begun, learns, process = _beginning(folder), _going_on(folder / command.run), _started(command, folder)
+    has_begun, goes_on, process = _beginning(folder), _going_on(command, folder), _started(command, folder)
     _wait(lambda: process.poll() is not None or has_begun())
     first = time.monotonic()
-    _wait(lambda: process.poll() is not None or learns())
-    learning = time.monotonic()
+    _wait(lambda: process.poll() is not None or goes_on())
+    second = time.monotonic()
     if process.wait(LONGEST):
         raise SystemExit(f"expected {' '.join(command.words)} to succeed, got exit code {process.returncode}")
-    return [learning - first, time.monotonic() - learning]
+    return [second - first, time.monotonic() - second]
 
 
-def _going_on(run: Path) -> Callable[[], bool]:
-    """Give what tells whether a run has done more steps than now."""
-    before = _steps(run)
-    return lambda: _steps(run) > before
+def _going_on(command: Command, folder: Path) -> Callable[[], bool]:
+    """Give what tells whether it has done more steps than now."""
+    before = command.steps(folder)
+    return lambda: command.steps(folder) > before
 
 
 def _beginning(folder: Path) -> Callable[[], bool]:
@@ -206,79 +163,6 @@ def _wait(until: Callable[[], bool]) -> None:
     deadline = time.monotonic() + LONGEST
     while not until() and time.monotonic() < deadline:
         time.sleep(0.01)
-
-
-def _steps(run: Path) -> int:
-    """Say how many steps the saved state has."""
-    from crispnet.train.log import read_log
-
-    if not (run / "log.jsonl").exists():
-        return 0
-    return max((line["step"] for line in read_log(run)), default=0)
-
-
-def _is_same(run: Path, other: Path) -> bool:
-    """Tell whether two runs have the same weights, bit for bit, and the same losses."""
-    from crispnet.train.log import read_log
-
-    weights = [(folder / "last.safetensors") for folder in (run, other)]
-    if not all(path.is_file() for path in weights) or not _equal(*weights):
-        return False
-    logs = [
-        [{key: value for key, value in line.items() if key not in CLOCKS} for line in read_log(folder)]
-        for folder in (run, other)
-    ]
-    return logs[0] == logs[1]
-
-
-def _equal(one: Path, other: Path) -> bool:
-    from safetensors import safe_open
-
-    with safe_open(one, "pt") as ours, safe_open(other, "pt") as theirs:
-        names = list(ours.keys())
-        return names == list(theirs.keys()) and all(ours.get_tensor(n).equal(theirs.get_tensor(n)) for n in names)
-
-
-def is_whole(path: Path) -> bool:
-    """Tell whether a file is whole, by reading all of it as what its name says; a log may end within a line."""
-    from PIL import Image
-    from safetensors import safe_open
-
-    from crispnet.errors import CrispnetError
-    from crispnet.look.file import LookFile
-    from crispnet.raw.reader import open_raw
-
-    try:
-        match path.suffix:
-            case ".safetensors":
-                with safe_open(path, "pt") as file:
-                    [file.get_tensor(name) for name in file.keys()]  # noqa: SIM118
-            case ".json":
-                json.loads(path.read_bytes())
-            case ".jsonl":
-                lines = path.read_bytes().split(b"\n")
-                [json.loads(line) for line in lines[:-1]]
-            case ".png" | ".jpg":
-                with Image.open(path) as picture:
-                    picture.load()
-            case ".onnx":
-                LookFile.open(path)
-            case ".dng":
-                open_raw(path)
-            case ".bin":
-                index = path.with_name("frames.json")
-                said = json.loads(index.read_bytes()) if index.exists() else {}
-                return said.get("content") != path.name or said["bytes"] == path.stat().st_size
-            case ".html":
-                return path.read_bytes().rstrip().endswith(b"</html>")
-            case _:
-                return path.stat().st_size > 0
-    except (OSError, ValueError, SyntaxError, CrispnetError):
-        return False
-    except Exception as error:  # safetensors has a family of its own
-        print(f"{path}: {type(error).__name__}: {error}")
-        return False
-    return True
 
 
 if __name__ == "__main__":

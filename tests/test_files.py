@@ -1,6 +1,5 @@
 import errno
 import os
-import resource
 import stat
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from crispnet.errors import OutputError
 from crispnet.files import check_destination, whole_file, write_whole
 from making import names
+from mishaps import full_disk
 
 
 def write(path, content=b"picture", *, overwrite=False):
@@ -87,14 +87,11 @@ def test_a_folder_that_cannot_be_brought_to_the_disk_costs_nothing(tmp_path, mon
 
 
 def test_a_disk_that_fills_up_leaves_nothing(tmp_path):
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    # The system refuses to write on, as a full disk does.
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
-    try:
-        with pytest.raises(OutputError, match=r"a\.tif cannot be written: .* needed\. Check the folder and the disk"):
-            write(tmp_path / "a.tif", bytes(200_000))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    with (
+        full_disk(most=100_000),
+        pytest.raises(OutputError, match=r"a\.tif cannot be written: .* needed\. Check the folder and the disk"),
+    ):
+        write(tmp_path / "a.tif", bytes(200_000))
     assert names(tmp_path) == []
 
 

@@ -32,7 +32,7 @@ PROGRAMS = [path for room in ("src", "benchmarks", "docs", "samples") for path i
 MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "yaml"}
 CALLS = {"torch.load", "np.load", "numpy.load", "os.system", "os.popen", "eval", "exec", "compile", "__import__"}
 # A process of our own is spoken to in pickles, whose reader makes nothing but the parts of a raw image.
-UNPICKLED_FOR_A_REASON = {"raw/apart.py", "raw/confined.py"}
+UNPICKLED_FOR_A_REASON = {"raw/answers.py", "raw/confined.py"}
 
 
 # No code of ours could do it

@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "results" / "reliability"
+KILLED = ("develop", "fit", "train")
 
 
 def reliability(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -43,25 +44,35 @@ def test_a_changed_figure_is_noticed(tmp_path):
 
 def test_as_many_damaged_files_were_tried_as_was_promised_and_none_did_harm():
     targets = result("damage")["targets"]
-    whole = targets.pop("crispnet develop")
-    assert whole["tried"] >= 2_000
+    developed, brought = targets.pop("crispnet develop"), targets.pop("crispnet serve")
+    assert developed["tried"] >= 2_000
+    assert brought["tried"] >= 1_000
     assert sum(tally["tried"] for tally in targets.values()) >= 100_000
-    for tally in (*targets.values(), whole):
+    for tally in (*targets.values(), developed, brought):
         assert tally["findings"] == []
         assert tally["read"] + tally["refused"] == tally["tried"]
         assert 0 < tally["peak_mb"] <= tally["limit_mb"]
     assert result("damage")["zoo"]["unlike"] == []
 
 
-@pytest.mark.parametrize("command", ["train", "fit"])
+@pytest.mark.parametrize("command", KILLED)
 def test_every_kill_was_survived(command):
     tally = result(f"kills-{command}")["commands"][command]
     assert tally["survived"] == tally["times"] == len(tally["steps_when_killed"]) >= 20
     assert tally["damaged_files"] == []
+    assert tally.get("made_again", []) == []
     assert any(0 < step < tally["steps"] for step in tally["steps_when_killed"])
+
+
+def test_decoding_apart_costs_no_more_than_was_wanted():
+    found = result("apart")
+    assert {row["raw"] for row in found["raws"]} >= {"GOPR8508.DNG", "box.crw", "mural.dng"}
+    assert all(row["here_ms"] > 0 and row["more_ms"] <= found["at_most_ms"] == 50 for row in found["raws"])
 
 
 @pytest.mark.parametrize("name", [path.stem for path in sorted(RESULTS.glob("*.json"))])
 def test_every_result_says_where_it_comes_from(name):
-    assert {"damage", "kills-train", "kills-fit"} <= {path.stem for path in RESULTS.glob("*.json")}
+    assert {"apart", "damage", *(f"kills-{command}" for command in KILLED)} <= {
+        path.stem for path in RESULTS.glob("*.json")
+    }
     assert {"machine", "versions", "commit", "date", "command"} <= result(name).keys()

@@ -14,6 +14,7 @@ from crispnet.app.cli import Format, app
 from crispnet.darkroom.formats import DEPTHS
 from crispnet.raw.writer import write_dng
 from making import raw_image
+from mishaps import full_disk
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 
@@ -234,6 +235,14 @@ def test_inspect_names_every_value_and_its_source(raw):
         assert name.replace("_", " ") in in_words
 
 
+def test_what_a_file_says_is_no_markup(tmp_path):
+    write_dng(raw_image(exif={"make": "[/bold]", "model": "[red]Virtual"}), tmp_path / "[x].dng")
+    result = crispnet("inspect", tmp_path / "[x].dng")
+    assert result.exit_code == 0, result.exception
+    assert "[/bold]" in result.stdout
+    assert "[red]Virtual" in result.stdout
+
+
 def test_inspect_goes_on_after_a_failing_file(raw):
     result = crispnet("inspect", "missing.dng", raw, "--json")
     assert result.exit_code == 1
@@ -247,6 +256,17 @@ def test_preview_gives_the_cameras_own_bytes():
     assert told["as_the_camera_wrote_it"]
     with Image.open(told["picture"]) as picture:
         assert picture.size == (640, 480)
+
+
+def test_of_several_raws_pictures_are_taken_out_apart(tmp_path, monkeypatch):
+    for name in "ab":
+        shutil.copy(SAMPLES / "box.crw", tmp_path / f"{name}.crw")
+    assert crispnet("preview", tmp_path / "a.crw", "-o", tmp_path / "alone").exit_code == 0
+    monkeypatch.setattr("crispnet.raw.picture.JpegImageFile", None)  # in this process
+    assert crispnet("preview", tmp_path, "-o", tmp_path / "both").exit_code == 0
+    pictures = [path.read_bytes() for path in sorted(tmp_path.rglob("*-camera.jpg"))]
+    assert len(pictures) == 3
+    assert len(set(pictures)) == 1
 
 
 def test_preview_says_where_there_is_none(raw):
@@ -288,14 +308,8 @@ def test_a_folder_that_may_not_be_written_to_is_one_clear_sentence(raw):
 
 @pytest.mark.parametrize("ending", ["jpg", "png", "tif", "avif"])
 def test_a_full_disk_is_one_clear_sentence_and_no_file(raw, tmp_path, ending):
-    """A limit on the size of files stands for the full disk: the system refuses to write on in the same way."""
-    resource = pytest.importorskip("resource")
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (300, before[1]))
-    try:
+    with full_disk():
         result = crispnet("develop", raw, "-o", f"a.{ending}")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert result.exit_code == 1
     assert result.stderr.startswith(f"crispnet: a.{ending} cannot be written: ")
     assert [path.name for path in tmp_path.iterdir()] == ["photo.dng"]

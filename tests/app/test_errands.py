@@ -3,6 +3,7 @@
 import pickle
 import sys
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -58,8 +59,11 @@ def develop(shoot, out, cluster, *, wish=WISH):
         return list(develop_on(cluster, plan([shoot], out, ".jpg"), Desk(wish, look.fingerprint, ledger), look))
 
 
-def test_pictures_are_those_that_are_made_here(shoot, tmp_path, crispnet):
-    outcomes = develop(shoot, tmp_path / "there", Here())
+@pytest.mark.parametrize("trust", [False, True])
+def test_pictures_are_those_that_are_made_here(trust, shoot, tmp_path, crispnet, monkeypatch):
+    if trust:
+        monkeypatch.setattr(errands, "_decoder", None)
+    outcomes = develop(shoot, tmp_path / "there", Here(), wish=replace(WISH, trust=trust))
     assert crispnet("develop", shoot, "-o", tmp_path / "here", "--look", "plain").exit_code == 1
     pictures = [name for name in names(tmp_path / "here") if name.endswith(".jpg")]
     assert len(pictures) == 3

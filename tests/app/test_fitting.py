@@ -3,6 +3,7 @@
 import inspect
 import json
 import re
+import signal
 import sys
 import threading
 from dataclasses import replace
@@ -14,11 +15,11 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import crispnet
+from crispnet.alone import alone_in
 from crispnet.app import colours, fitting, varying
 from crispnet.app.becoming import as_table
 from crispnet.app.cli import app
 from crispnet.app.commanding import check_template
-from crispnet.app.varying import EACH
 from crispnet.data.pairs import Pair, read_manifest
 from crispnet.errors import CrispnetError
 from crispnet.evaluate.controls import Curve, Lut, MatrixCurve
@@ -34,6 +35,7 @@ from crispnet.train.export import export
 from crispnet.train.personal import STEPS
 from crispnet.train.reopening import NETWORK
 from making import raw_image
+from mishaps import full_disk, signalled
 
 BOX = Path(__file__).parents[2] / "samples" / "box.crw"
 CORNERS = ((100, 100), (100, 1500), (1000, 100), (1100, 1200), (700, 700))
@@ -135,12 +137,23 @@ def test_a_fit_that_was_interrupted_goes_on_to_the_same_look(fitted, folder, tin
         stop = threading.Event()
         return train(*arguments, stop=stop, on_step=lambda progress: (on_step(progress), stop.set()), **options)
 
+    with signalled(signal.SIGTERM, at=7):  # while pictures are laid
+        result = run(*words)
+    assert (result.exit_code, "crispnet: stopped. " in result.stderr) == (1, True)
+    assert (tmp_path / "mine.onnx.fit" / "pairs" / "manifest.jsonl").exists()
     with monkeypatch.context() as patched:
         patched.setattr(fitting, "train", interrupted)
         result = run(*words)
     assert result.exit_code == 1
     assert "Stopped and saved after 1 of 3 steps" in result.stderr
+    with alone_in(tmp_path / "mine.onnx.fit"):
+        result = run(*words)
+    assert (result.exit_code, "Another process is working at" in result.stderr) == (3, True)
+    with full_disk():
+        result = run(*words)
+    assert (result.exit_code, "cannot be written: " in result.stderr) == (3, True)
     assert not (tmp_path / "mine.onnx").exists()
+    assert not list((tmp_path / "mine.onnx.fit").rglob(".crispnet-*"))
     again = run(*words)
     assert again.exit_code == 0, again.output
     assert json.loads(again.stdout)["delta_e"] == said["delta_e"]
@@ -183,7 +196,8 @@ crispnet.develop(raw, "plain", exposure={exposure}).save(picture)
 """
 
 
-def test_a_command_is_asked_for_variants_of_the_raws_that_are_learned_from(folder, tiny, tmp_path):
+def test_a_command_is_asked_for_variants_of_the_raws_that_are_learned_from(folder, tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(varying, "EACH", 2)  # each is a process
     program = tmp_path / "isp.py"
     program.write_text(PROGRAM.format(exposure=0.2))
     command = f"'{sys.executable}' '{program}' {{raw}} {{picture}}"
@@ -193,7 +207,7 @@ def test_a_command_is_asked_for_variants_of_the_raws_that_are_learned_from(folde
     place = tmp_path / "c.onnx.fit"
     pairs, more = (read_manifest(place / name / "manifest.jsonl") for name in ("pairs", "variants"))
     learned = [pair for pair in pairs if pair.split == "train"]
-    assert len(more) == EACH * len(learned)
+    assert len(more) == 2 * len(learned)
     assert {pair.scene for pair in more} == {pair.scene for pair in learned}
     assert {pair.split for pair in more} == {"train"}
     assert f"{len(learned)} pairs and {len(more)} variants of them to learn from" in result.stderr

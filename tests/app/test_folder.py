@@ -3,7 +3,6 @@
 import json
 import os
 import random
-import resource
 import signal
 import subprocess
 import sys
@@ -13,10 +12,14 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from crispnet.app import ledger
+from crispnet.app import ledger, order
 from crispnet.app.ledger import Ledger, digest_of
+from crispnet.darkroom.photo import develop
+from crispnet.raw.opening import Opening
+from crispnet.raw.reader import open_raw
 from crispnet.raw.writer import write_dng
 from making import raw_image
+from mishaps import full_disk
 
 COUNT = 8
 pytestmark = pytest.mark.usefixtures("elsewhere")
@@ -106,6 +109,30 @@ def test_the_order_and_the_number_at_a_time_do_not_matter(shoot, reference, tmp_
     assert not (tmp_path / "named" / ledger.NAME).exists()  # a folder's, not that of files that were named
 
 
+def test_raws_are_decoded_apart_unless_they_are_trusted(shoot, reference, tmp_path, crispnet, monkeypatch):
+    here = []
+    watched = Opening(raw=lambda path: here.append(path.name) or open_raw(path))
+    monkeypatch.setattr(order, "HERE", watched)
+    ways = "", "--trust"
+    done = [crispnet("develop", shoot, "-o", tmp_path / f"out{way}", "--look", "plain", *way.split()) for way in ways]
+    assert sorted(here) == sorted(path.name for path in shoot.rglob("*.dng"))  # of the second run alone
+    assert pictures(tmp_path / "out--trust") == reference
+    assert [each.exit_code for each in done] == [1, 1]
+    said = [sorted(each.stderr.splitlines()) for each in done]
+    assert said[0] == said[1]
+
+
+def test_pictures_of_cameras_are_decoded_apart_as_well(tmp_path, crispnet, monkeypatch):
+    for number in range(2):
+        raw = write_dng(raw_image(height=240, width=320, seed=number), tmp_path / f"{number}.dng")
+        develop(raw, "plain", depth=8).save(raw.with_suffix(".jpg"))
+    monkeypatch.setattr(Image, "open", None)  # in this process
+    done = crispnet("develop", tmp_path, "-o", tmp_path / "out", "--look", "plain", "--match-preview", "--json")
+    assert done.exit_code == 0, done.output
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [Path(each["match"]["picture"]).suffix for each in told] == [".jpg", ".jpg"]
+
+
 def test_a_picture_is_made_again_if_anything_about_it_changed(tmp_path, crispnet):
     raws, out = tmp_path / "in", tmp_path / "out"
     raws.mkdir()
@@ -173,12 +200,8 @@ def test_a_folder_that_may_not_be_written_to_is_said_before_any_work(shoot, cris
 
 
 def test_a_disk_that_fills_up_is_said_of_each_picture_and_the_next_run_goes_on(shoot, reference, tmp_path, crispnet):
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))  # stands for the full disk
-    try:
+    with full_disk(most=20_000):
         done = crispnet("develop", shoot, "-o", tmp_path, "--look", "plain")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert done.exit_code == 1
     assert done.stderr.count("cannot be written: ") == COUNT
     assert pictures(tmp_path) == {}

@@ -2,7 +2,7 @@
 
 import json
 import os
-import resource
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +15,7 @@ from crispnet.app import ledger as ledgers
 from crispnet.app.ledger import NAME, Entry, Ledger, Made, digest_of, digest_of_settings
 from crispnet.errors import OutputError
 from crispnet.files import whole_file, write_whole
+from mishaps import full_disk
 
 MADE = Made("raw", "settings", "look")
 
@@ -138,14 +139,10 @@ def test_a_full_disk_leaves_no_half_line_and_no_picture(tmp_path):
     with Ledger.open(tmp_path) as ledger:
         publish(ledger, "a.jpg")
         size = (tmp_path / NAME).stat().st_size
-        before = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size + 20, before[1]))
-        try:
+        with full_disk(most=size + 20):
             with pytest.raises(OutputError, match="cannot be written"):
                 publish(ledger, "b.jpg", b"b")
             ledger.note_failure(Path("c.dng"), tmp_path / "c.jpg", OSError("no room for this either"))
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, before)
         assert (tmp_path / NAME).stat().st_size == size
         assert sorted(path.name for path in tmp_path.iterdir()) == ["a.jpg", NAME]
         publish(ledger, "b.jpg", b"b")
@@ -157,6 +154,18 @@ def test_marks_are_of_a_folder(tmp_path):
         (tmp_path / name).mkdir()
     one, again, two = (Ledger(tmp_path / name).mark for name in ("one", "two/../one", "two"))
     assert one == again != two
+
+
+@pytest.mark.parametrize("year", ["1970", "2099"])
+def test_a_clock_that_jumps_changes_nothing(year, tmp_path):
+    with Ledger.open(tmp_path) as ledger:
+        publish(ledger, "a.jpg")
+    path = tmp_path / NAME
+    path.write_text(re.sub(r'"at": "\d+', f'"at": "{year}', path.read_text("utf-8")), "utf-8")
+    os.utime(tmp_path / "a.jpg", (1, 1))
+    with Ledger.open(tmp_path) as ledger:
+        assert f'"{year}-' in path.read_text("utf-8")
+        assert find(ledger, "a.jpg")
 
 
 def test_equal_settings_have_equal_digests():

@@ -38,6 +38,10 @@ def test_a_look_that_is_none_is_refused_before_anything_listens(crispnet, tmp_pa
     assert "cannot be used as a look" in result.stderr
 
 
+def test_it_trusts_nobody(crispnet):
+    assert crispnet("serve", "--trust").exit_code == 2
+
+
 def test_without_its_packages_it_says_what_to_install(crispnet, monkeypatch):
     for name in [name for name in sys.modules if name.partition(".")[0] in ("fastapi", "starlette", "uvicorn")]:
         monkeypatch.delitem(sys.modules, name)
@@ -49,7 +53,8 @@ def test_without_its_packages_it_says_what_to_install(crispnet, monkeypatch):
     assert 'pip install "crispnet[web]"' in result.stderr
 
 
-def test_it_serves_until_it_is_interrupted_and_leaves_nothing(tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_serves_until_it_is_interrupted_and_leaves_nothing(number, tmp_path):
     environment = os.environ | {"TMPDIR": str(tmp_path), "CRISPNET_TOKEN": "word"}
     with subprocess.Popen((*SERVE, "--port", "0"), stdout=subprocess.PIPE, text=True, env=environment) as process:
         address = process.stdout.readline().strip()
@@ -59,6 +64,6 @@ def test_it_serves_until_it_is_interrupted_and_leaves_nothing(tmp_path):
         with pytest.raises(urllib.error.HTTPError, match="401"):
             urllib.request.urlopen(f"{address}api/photographs", timeout=30)
         assert list(tmp_path.glob("crispnet-*"))
-        process.send_signal(signal.SIGINT)
-        process.wait(30)
+        process.send_signal(number)
+        assert process.wait(30) == 0  # the usual end
     assert list(tmp_path.glob("crispnet-*")) == []

@@ -5,6 +5,7 @@ from PIL import Image
 
 from crispnet.data.finding import EMBEDDED, MOST, SIDECAR, Finder
 from crispnet.errors import ForeignPicture, NoCameraPicture
+from crispnet.raw.opening import HERE
 
 SOFTWARE = 0x0131
 
@@ -98,20 +99,20 @@ def test_what_an_editor_wrote_is_not_the_cameras(tmp_path, software):
     picture(tmp_path / "a.jpg", software)
     first = next(iter(Finder([tmp_path]).candidates(raw(tmp_path / "a.nef"))))
     with pytest.raises(ForeignPicture, match=rf"written by {software}.* was needed .*Look for the original"):
-        first.read()
+        first.read(HERE)
 
 
 def test_what_the_camera_wrote_is_read(tmp_path):
     picture(tmp_path / "a.jpg", "HD7.01.01.61.00")
     first = next(iter(Finder([tmp_path]).candidates(raw(tmp_path / "a.nef"))))
-    assert first.read().pixels.shape == (6, 8, 3)
+    assert first.read(HERE).pixels.shape == (6, 8, 3)
 
 
 def test_a_damaged_picture_says_so_when_it_is_read(tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"\xff\xd8\xff")
     first = next(iter(Finder([tmp_path]).candidates(raw(tmp_path / "a.nef"))))
     with pytest.raises(NoCameraPicture, match=r"a\.jpg cannot be read"):
-        first.read()
+        first.read(HERE)
 
 
 def test_pictures_without_a_raw_are_listed_but_for_our_own(tmp_path):

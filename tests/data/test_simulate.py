@@ -1,4 +1,5 @@
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
@@ -208,6 +209,15 @@ def test_call_that_was_killed_goes_on(captures, folder, tmp_path, taken):
     assert contents(tmp_path) == contents(folder)
 
 
+def test_journal_is_brought_to_the_disk_line_by_line(captures, copy, taken, monkeypatch):
+    (copy / "raw" / "meadow-1.dng").unlink()
+    brought = []
+    monkeypatch.setattr(os, "fsync", lambda number: brought.append(os.fstat(number).st_ino))
+    simulate(captures, copy)
+    assert taken == ["meadow-1"]
+    assert (copy / JOURNAL).stat().st_ino in brought
+
+
 def test_folder_that_is_not_whole_has_no_manifest(captures, copy, monkeypatch):
     def fail(_capture):
         raise DataError("sun.jpg cannot be read")
@@ -257,15 +267,10 @@ def test_several_processes_make_the_same(captures, folder, tmp_path):
 
 
 def test_process_that_was_ended_by_the_system_is_explained(captures, tmp_path, monkeypatch):
-    class Starved(ThreadPoolExecutor):
-        def __init__(self, workers, *, mp_context):
-            assert mp_context.get_start_method() == "spawn"
-            super().__init__(workers)
-
     def end(*_arguments):
         raise BrokenProcessPool
 
-    monkeypatch.setattr(simulation, "ProcessPoolExecutor", Starved)
+    monkeypatch.setattr(simulation, "pool_of", ThreadPoolExecutor)
     monkeypatch.setattr(simulation, "make", end)
     with pytest.raises(DataError, match=r"ended by the system.*fewer workers"):
         simulate(captures, tmp_path, workers=2)

@@ -9,11 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from crispnet.errors import UnreadableRaw, UnsupportedRaw
+from crispnet.errors import CrispnetError, NoCameraPicture, UnreadableRaw, UnsupportedRaw
 from crispnet.raw.apart import Decoder, Decoders, Limits
 from crispnet.raw.image import RawImage
+from crispnet.raw.picture import ORIENTATION, camera_picture
 from crispnet.raw.reader import open_raw
+from crispnet.raw.sidecar import picture_file
 from crispnet.raw.writer import write_dng
 from making import FRAME, one_of_each, raw_image
 
@@ -60,6 +63,11 @@ def odd(path):
 
 
 reader.open_raw = odd
+
+import crispnet.raw.picture as picture
+import crispnet.raw.sidecar as sidecar
+
+picture.camera_picture = sidecar.picture_file = odd
 """
 
 
@@ -69,14 +77,26 @@ def decoder():
         yield one
 
 
+@pytest.fixture(scope="module")
+def odd_decoder(tmp_path_factory):
+    """A decoder that does what the name of a file says."""
+    place = tmp_path_factory.mktemp("odd")
+    (place / "sitecustomize.py").write_text(ODD, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(place))
+        with Decoder(Limits(memory=1 << 30, seconds=1.5)) as one:
+            yield one
+
+
 @pytest.fixture
-def odd(tmp_path, monkeypatch):
-    """A decoder that does what the name of a file says, and a way to make a file of a name."""
-    (tmp_path / "sitecustomize.py").write_text(ODD, encoding="utf-8")
-    monkeypatch.syspath_prepend(str(tmp_path))
+def odd(odd_decoder, tmp_path, monkeypatch):
+    """A way to make a file of a name, and to have it decoded so."""
     monkeypatch.chdir(tmp_path)
-    with Decoder(Limits(memory=1 << 30, seconds=1.5)) as one:
-        yield lambda name: one.open(write_dng(raw_image(), tmp_path / f"{name}.dng", overwrite=True))
+
+    def opened(name, verb="open"):
+        return getattr(odd_decoder, verb)(write_dng(raw_image(), tmp_path / f"{name}.dng", overwrite=True))
+
+    return opened
 
 
 def same(one, other):
@@ -96,6 +116,17 @@ def same(one, other):
 @pytest.mark.parametrize("name", ["box.crw", "mural.dng"])
 def test_a_raw_is_what_it_is_when_decoded_here(name, decoder):
     assert same(decoder.open(SAMPLES / name), open_raw(SAMPLES / name))
+
+
+def test_a_picture_is_what_it_is_when_decoded_here(decoder, tmp_path):
+    box = SAMPLES / "box.crw"
+    assert same(decoder.camera_picture(box), camera_picture(box))
+    beside = tmp_path / "a.jpg"
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    Image.new("RGB", (9, 6), "red").save(beside, exif=exif)
+    assert same(decoder.picture_file(beside), picture_file(beside))
+    assert decoder.opening.picture_file(beside).pixels.shape == (9, 6, 3)
 
 
 def test_every_field_and_every_correction_survives(decoder, tmp_path):
@@ -126,6 +157,12 @@ def test_it_refuses_what_is_refused_here_in_the_same_words(decoder, tmp_path):
         with pytest.raises(kind) as apart:
             decoder.open(path)
         assert str(apart.value) == str(here.value)
+    for read, also in ((camera_picture, decoder.camera_picture), (picture_file, decoder.picture_file)):
+        with pytest.raises(CrispnetError) as here:
+            read(layers)
+        with pytest.raises(type(here.value)) as apart:
+            also(layers)
+        assert str(apart.value) == str(here.value)
 
 
 @pytest.mark.parametrize(
@@ -137,8 +174,8 @@ def test_it_refuses_what_is_refused_here_in_the_same_words(decoder, tmp_path):
         ("hungry", "MemoryError"),
         ("writing", "File too large"),
         ("mistake", "KeyError: 'colour'"),
-        ("order", "no raw image"),
-        ("number", "no raw image"),
+        ("order", "no image"),
+        ("number", "no image"),
     ],
 )
 def test_a_file_that_ends_or_misuses_the_process_is_refused_and_the_next_is_read(name, words, odd, tmp_path):
@@ -148,6 +185,15 @@ def test_a_file_that_ends_or_misuses_the_process_is_refused_and_the_next_is_read
     assert isinstance(odd("whole"), RawImage)
     assert not (tmp_path / "ran").exists()
     assert not (tmp_path / "written").exists() or not (tmp_path / "written").stat().st_size
+
+
+@pytest.mark.parametrize("name", ["crash", "mistake", "order", "whole"])  # a whole raw is no picture either
+def test_a_picture_that_ends_or_misuses_the_process_is_none_and_the_next_file_is_read(name, odd):
+    for verb in ("camera_picture", "picture_file"):
+        with pytest.raises(NoCameraPicture, match="cannot be decoded") as refusal:
+            odd(name, verb)
+        assert f"{name}.dng" in str(refusal.value)
+    assert isinstance(odd("whole"), RawImage)
 
 
 def test_a_raw_is_the_file_that_was_asked_for_whatever_the_answer_says(odd, tmp_path):
@@ -167,7 +213,8 @@ def test_a_python_file_beside_a_raw_is_not_run(tmp_path, monkeypatch):
     assert not Path("ran").exists()
 
 
-def test_closing_ends_the_process_whatever_it_does(tmp_path, monkeypatch):
+@pytest.mark.parametrize("verb", ["open", "picture_file"])
+def test_closing_ends_the_process_whatever_it_does_and_no_photograph_goes_on_without_it(verb, tmp_path, monkeypatch):
     (tmp_path / "sitecustomize.py").write_text(ODD, encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
     path = write_dng(raw_image(), tmp_path / "hang.dng")
@@ -175,7 +222,7 @@ def test_closing_ends_the_process_whatever_it_does(tmp_path, monkeypatch):
 
     def wait():
         try:
-            decoders.open(path)
+            getattr(decoders, verb)(path)
         except UnreadableRaw as error:
             refused.append(error)
 

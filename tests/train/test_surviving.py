@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from crispnet.data.patches import batch
-from crispnet.errors import DataError, RunError
+from crispnet.errors import DataError, OutputError, RunError
 from crispnet.train import generations, loop, validation
 from crispnet.train.log import read_log
 from crispnet.train.recipes import RECIPES
@@ -169,7 +169,7 @@ def test_a_run_that_falls_apart_again_and_again_ends(tmp_path, monkeypatch):
 
 def test_two_processes_do_not_work_at_one_run(tmp_path):
     def begin_another(_: loop.Progress) -> None:
-        with pytest.raises(RunError, match="another process is working at"):
+        with pytest.raises(OutputError, match="Another process is working at"):
             fit(tiny(), tmp_path)
 
     assert fit(tiny(steps=2), tmp_path, on_step=begin_another).step == 2

@@ -4,13 +4,14 @@ picture/NAME.png    a picture laid over its photosites (``data.laid``), kept whe
 manifest.jsonl      the pairs with these pictures; written last
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import typer
 
+from crispnet.alone import alone_in
 from crispnet.app import batch
 from crispnet.app.collecting import MANIFEST
 from crispnet.app.reporting import report
@@ -46,8 +47,13 @@ def align(wish: Wish, *, as_json: bool) -> int:
     source, result = manifest_at(wish.manifest), wish.output / MANIFEST
     pairs = {pair.raw: pair for pair in _checked(read_manifest(source), source)}
     _check_place(source, result)
-    make_folder(wish.output / PICTURES, purpose="the pictures", advice="Choose another with -o.")
-    tasks = batch.plan(pairs, wish.output / PICTURES, ".png")
+    pictures = wish.output / PICTURES
+    make_folder(pictures, purpose="the pictures", advice="Choose another with -o.")
+    with alone_in(wish.output, clearing=[pictures]):
+        return _align(pairs, batch.plan(pairs, pictures, ".png"), wish, as_json=as_json)
+
+
+def _align(pairs: Mapping[Path, Pair], tasks: Sequence[batch.Task], wish: Wish, *, as_json: bool) -> int:
     done: dict[Path, Pair] = {}
 
     def work(task: batch.Task) -> dict[str, Any]:
@@ -57,10 +63,10 @@ def align(wish: Wish, *, as_json: bool) -> int:
     failed = report(batch.run(tasks, work), count=len(tasks), doing="aligning", as_json=as_json)
     if not done:
         raise DataError(
-            f"No picture of {source} could be laid over its raw. One at least was needed. The reasons are above; "
-            "`crispnet data scan` finds pairs that belong together."
+            f"No picture of {manifest_at(wish.manifest)} could be laid over its raw. One at least was needed. The "
+            "reasons are above; `crispnet data scan` finds pairs that belong together."
         )
-    write_manifest((done[raw] for raw in pairs if raw in done), result)
+    result = write_manifest((done[raw] for raw in pairs if raw in done), wish.output / MANIFEST)
     typer.echo(f"{len(done)} of {len(pairs)} pairs are listed in {result}.", err=True)
     return failed
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import typer
 
+from crispnet.alone import alone_in
 from crispnet.app import batch
 from crispnet.app.identifying import Wish as Identify
 from crispnet.app.identifying import check, identify
@@ -64,10 +65,11 @@ def capture(wish: Wish, *, as_json: bool) -> int:
     Raises:
         DataError: there is nothing to show, or nothing came through.
         RigError: the camera or the screen do not do (any more).
-        OutputError: the folder cannot be written to.
+        OutputError: the folder cannot be written to, or another process is working at it.
     """
     plan = _plan(wish)
     with ExitStack() as stack:
+        stack.enter_context(alone_in(wish.session))
         screen = stack.enter_context(Screen(wish.port))
         shoot(plan, wish.session, screen, _camera(wish, screen, stack))
     if wish.camera == "folder" and not any(has_raws(folder) for folder in wish.folders):

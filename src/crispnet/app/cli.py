@@ -19,8 +19,7 @@ import typer
 
 from crispnet.app import colours, laboratory, material, serving
 from crispnet.app.material import Ray
-from crispnet.app.refusing import SOME_FAILED, complain, refusals
-from crispnet.errors import CrispnetError
+from crispnet.app.refusing import SOME_FAILED, refusals
 from crispnet.look import DEFAULT
 from crispnet.version import VERSION
 
@@ -114,6 +113,13 @@ MatchPreview = Annotated[
 WhiteBalance = Annotated[
     str, typer.Option(metavar="as-shot|KELVIN|R,G,B", callback=_white_balance, help="The light to make neutral.")
 ]
+Jobs = Annotated[
+    int | None, typer.Option(min=1, max=64, help="Photographs decoded, and saved, at a time; else one for each core.")
+]
+Trust = Annotated[
+    bool,
+    typer.Option("--trust", help="Decode in this process, without limits: quicker, for raws of your own camera."),
+]
 
 
 @app.command()
@@ -139,11 +145,9 @@ def develop(
     max_memory: Annotated[
         int, typer.Option(metavar="AMOUNT", parser=_memory, help="Memory to stay within, where the frame allows.")
     ] = "2GB",  # type: ignore[assignment]  # typer parses the default too
-    jobs: Annotated[
-        int | None,
-        typer.Option(min=1, max=64, help="Photographs decoded, and saved, at a time; else one for each core."),
-    ] = None,
+    jobs: Jobs = None,
     ray: Ray = None,
+    trust: Trust = False,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
@@ -162,7 +166,9 @@ def develop(
             from crispnet.app.desk import Wish
             from crispnet.app.order import Order
 
-            wish = Wish(white_balance, exposure, match_preview, format, depth, quality, max_memory, overwrite, json)
+            wish = Wish(
+                white_balance, exposure, match_preview, format, depth, quality, max_memory, overwrite, json, trust
+            )
             wish.check(tasks)
             failed = Order(tasks, wish, look, batch.folder_of(raws, tasks), exiftool, jobs, ray).fill()
     if failed:
@@ -172,26 +178,10 @@ def develop(
 @app.command()
 def inspect(raws: Raws, json: Json = False) -> None:
     """Say every value that a raw file holds, and where each came from."""
-    from crispnet.app import batch, inspecting
-    from crispnet.raw.facts import facts
-    from crispnet.raw.reader import open_raw
+    from crispnet.app import inspecting
 
-    failed = False
     with refusals():
-        found = batch.raws_in(raws)
-    for path in found:
-        try:
-            raw = open_raw(path)
-        except CrispnetError as error:
-            failed = True
-            complain(error)
-            if json:
-                typer.echo(json_format.dumps({"raw": str(path), "error": str(error)}))
-            continue
-        if json:
-            typer.echo(json_format.dumps({"raw": str(path), "values": facts(raw), "notes": raw.notes}))
-        else:
-            inspecting.show(raw)
+        failed = inspecting.inspect_all(raws, as_json=json)
     if failed:
         raise typer.Exit(SOME_FAILED)
 
@@ -209,8 +199,8 @@ def preview(
     from crispnet.app import batch, previewing
 
     with refusals():
-        tasks = batch.plan(raws, output, "-camera.jpg")
-    if previewing.preview_all(tasks, overwrite=overwrite, as_json=json):
+        failed = previewing.preview_all(batch.plan(raws, output, "-camera.jpg"), overwrite=overwrite, as_json=json)
+    if failed:
         raise typer.Exit(SOME_FAILED)
 
 

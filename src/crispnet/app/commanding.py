@@ -10,7 +10,6 @@ import shlex
 import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from crispnet.app import batch
@@ -19,7 +18,6 @@ from crispnet.app.watching import watched
 from crispnet.data.finding import Candidate
 from crispnet.errors import CrispnetError
 from crispnet.files import make_folder
-from crispnet.raw.sidecar import picture_file
 
 COMMAND = "command"  # where a picture comes from
 RAW, PICTURE = "{raw}", "{picture}"
@@ -61,7 +59,7 @@ class Commanded:
     def candidates(self, raw: Path) -> Iterator[Candidate]:
         """Give the picture that the command made of a raw, if it did."""
         if path := self.pictures.get(raw):
-            yield Candidate(path, COMMAND, partial(picture_file, path), certain=True)
+            yield Candidate(path, COMMAND, lambda opening: opening.picture_file(path), certain=True)
 
     def without_raw(self, raws: Iterable[Path]) -> list[Path]:  # noqa: ARG002
         """List nothing: each was made of a raw."""

@@ -23,6 +23,7 @@ class Wish:
     max_memory: int
     overwrite: bool
     as_json: bool
+    trust: bool = False
 
     def check(self, tasks: list[Task]) -> None:
         """Refuse what no picture of this format can hold, before any work is done.

@@ -1,10 +1,8 @@
 """What ``crispnet develop`` does with each raw: decode it, let the look expose it, finish and save it."""
 
 import time
-from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +18,7 @@ from crispnet.darkroom.preview import Preview
 from crispnet.look.contract import Look
 from crispnet.raw.calibration import white_balance_at
 from crispnet.raw.image import RawImage
+from crispnet.raw.opening import Opening
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,27 +50,29 @@ class Developer:
         desk: where raws are taken in.
         look: which renders them.
         exiftool: copies their metadata, where it is installed.
+        opening: decodes raws, and the camera's pictures of them.
         aside: does what can be done while the look renders.
     """
 
     desk: Desk
     look: Look
     exiftool: ExifTool | None
+    opening: Opening
     aside: Executor
 
-    def develop(self, task: Task, decode: Callable[[Path], RawImage]) -> dict[str, Any]:
+    def develop(self, task: Task) -> dict[str, Any]:
         """Do all three, one after another, and give the facts."""
-        decoded = self.prepare(task, decode)
+        decoded = self.prepare(task)
         done = decoded if isinstance(decoded, Outcome) else self.finish(self.expose(decoded))
         return done.facts or {}
 
-    def prepare(self, task: Task, decode: Callable[[Path], RawImage]) -> Decoded | Outcome:
+    def prepare(self, task: Task) -> Decoded | Outcome:
         """Decode a raw, unless its picture was made before."""
         started = time.perf_counter()
         made = self.desk.take(task)
         if isinstance(made, Outcome):
             return made
-        return Decoded(task, decode(task.raw), made, time.perf_counter() - started)
+        return Decoded(task, self.opening.raw(task.raw), made, time.perf_counter() - started)
 
     def weight(self, decoded: Decoded) -> int:
         """Give the bytes of a mosaic and of the picture that comes of it."""
@@ -94,7 +95,7 @@ class Developer:
         """Finish and save the picture, and tell what a user may want to know of it."""
         started = time.perf_counter()
         wish, task, raw = self.desk.wish, exposed.decoded.task, exposed.decoded.raw
-        photo = finish(exposed.pixels, raw, self.look, exposed.wanted)
+        photo = finish(exposed.pixels, raw, self.look, exposed.wanted, opening=self.opening)
         kind, depth = kind_and_depth(task.picture, wish.format, wish.depth)
         photo.save(
             task.picture,

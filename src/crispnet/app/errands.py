@@ -27,6 +27,7 @@ from crispnet.look.file import LookFile
 from crispnet.look.plain import PlainLook
 from crispnet.look.shelf import file_of, fingerprint, running
 from crispnet.raw.apart import Decoder, Limits
+from crispnet.raw.opening import HERE
 from crispnet.raw.sidecar import sidecars
 
 
@@ -157,8 +158,9 @@ def develop_sent(sent: SentRaw, look: SentLook, wish: Wish) -> Brought | Crispne
             (raws / name).write_bytes(content)
         task = Task(raws / sent.name, pictures / sent.picture, pictures)
         try:
-            developer = Developer(Desk(wish, look.fingerprint), _loaded(look), _exiftool(), _aside())
-            facts = developer.develop(task, _decoder(wish.max_memory).open)
+            opening = HERE if wish.trust else _decoder(wish.max_memory).opening
+            developer = Developer(Desk(wish, look.fingerprint), _loaded(look), _exiftool(), opening, _aside())
+            facts = developer.develop(task)
         except CrispnetError as error:
             return type(error)(str(error).replace(str(raws), sent.folder))
         notes = tuple(note.replace(str(raws), sent.folder) for note in facts["notes"])

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import typer
 
+from crispnet.alone import alone_in
 from crispnet.app import batch
 from crispnet.app.aligning import lay
 from crispnet.app.becoming import AFTER, BEFORE, Contenders, become
@@ -113,15 +114,20 @@ def fit_and_say(wish: Wish, *, as_json: bool) -> bool:
         CrispnetError: there are no raws, or the command cannot be run.
         DataError: too few pairs came through to learn from one scene and judge by another.
         LookError: the look to begin with is not one that can learn more.
-        OutputError: something cannot be written.
+        OutputError: something cannot be written, or another process is fitting the look.
     """
-    began = time.monotonic()
     words = check_template(wish.command) if wish.command else None
     if wish.output.suffix.lower() != ".onnx":
         raise CrispnetError(f"{wish.output} is no name of a look. One that ends in .onnx was needed. Give another.")
     check_destination(wish.output, raw=None, overwrite=wish.overwrite)
     look = LookFile.open(file_of(wish.look))
     make_folder(wish.folder, purpose="the fit", advice="Choose another place with -o.")
+    with alone_in(wish.folder):
+        return _fit(wish, words, look, as_json=as_json)
+
+
+def _fit(wish: Wish, words: Sequence[str] | None, look: LookFile, *, as_json: bool) -> bool:
+    began = time.monotonic()
     pairs = _pairs(wish, words)
     if words:
         pairs += varied(pairs, words, wish.folder / "variants", seed=wish.seed)

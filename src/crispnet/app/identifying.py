@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import typer
 
+from crispnet.alone import alone_in
 from crispnet.app import batch
 from crispnet.app.collecting import MANIFEST
 from crispnet.app.refusing import complain
@@ -71,19 +72,20 @@ def identify(wish: Wish, *, as_json: bool) -> int:
 
     Raises:
         DataError: it has no plan, was never begun, or nothing came through.
-        OutputError: the results cannot be written.
+        OutputError: the results cannot be written, or another process is working at the session.
     """
     plan, history = read_plan(wish.session), history_of(wish.session)
     if history.layout is None:
         raise DataError(
             f"The session in {wish.session} was never shown. Captures of it were needed. Run `crispnet data capture`."
         )
-    outcome = Outcome(_look(wish, plan, history, history.layout))
-    outcome.notes += _told(history) + sort(outcome.seen, plan, history.layout, wish.limits)
-    _pair(outcome, wish, plan)
-    _reject(outcome, history, wish.session)
-    outcome.never = _never(outcome, plan, history_of(wish.session))
-    return _finish(outcome, wish, as_json=as_json)
+    with alone_in(wish.session):
+        outcome = Outcome(_look(wish, plan, history, history.layout))
+        outcome.notes += _told(history) + sort(outcome.seen, plan, history.layout, wish.limits)
+        _pair(outcome, wish, plan)
+        _reject(outcome, history, wish.session)
+        outcome.never = _never(outcome, plan, history_of(wish.session))
+        return _finish(outcome, wish, as_json=as_json)
 
 
 def check(plan: Plan, session: Path, step: Step, layout: Layout) -> None:

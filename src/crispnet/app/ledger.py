@@ -20,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from crispnet.alone import lock
 from crispnet.errors import OutputError
 from crispnet.files import Handover, make_folder
 
@@ -103,7 +104,7 @@ class Ledger:
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
         try:
             ledger._number = os.open(path, flags, 0o666)
-            _lock(ledger._number)
+            lock(ledger._number)
             ledger._read()
         except BlockingIOError as error:
             ledger.close()
@@ -219,16 +220,3 @@ def _entries(lines: Iterable[bytes]) -> Iterator[Entry]:
 
 def _named(file: Path) -> str:
     return str(file.absolute())
-
-
-def _lock(number: int) -> None:
-    """Lock a file for as long as it is open.
-
-    Raises:
-        BlockingIOError: another process has it.
-    """
-    try:
-        import fcntl
-    except ModuleNotFoundError:  # Windows: nothing is damaged by two runs there, but both do the work
-        return
-    fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,6 +1,6 @@
 """Fills an order: one raw, many on this machine, or many on a cluster."""
 
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
@@ -12,12 +12,11 @@ from crispnet.app.desk import Desk, Wish
 from crispnet.app.developing import Decoded, Developer, Exposed
 from crispnet.app.ledger import Ledger
 from crispnet.app.reporting import report
-from crispnet.app.stopping import terminable
 from crispnet.darkroom.exiftool import ExifTool
 from crispnet.files import clear_up
 from crispnet.look.shelf import fingerprint, load_look
 from crispnet.raw.apart import Decoders, Limits
-from crispnet.raw.reader import open_raw
+from crispnet.raw.opening import HERE, Opening
 from crispnet.strips import cores
 
 MOST_JOBS = 4  # decoders that are started unasked; two keep up with any network so far
@@ -58,7 +57,6 @@ class Order:
         if self.ray is None and self.folder is None and len(self.tasks) == 1:
             return self._alone(self.tasks[0])
         with ExitStack() as closing_time:
-            closing_time.enter_context(terminable())
             begin = self._in_line if self.ray is None else self._on_cluster
             outcomes, ledger = begin(closing_time)
             noted = closing_time.enter_context(closing(_noted(outcomes, ledger)))
@@ -76,23 +74,31 @@ class Order:
     def _alone(self, task: Task) -> int:
         """Develop a single raw in this process; it is decoded while the look is loaded."""
         with ThreadPoolExecutor(1) as aside:
-            decoding = aside.submit(open_raw, task.raw)
+            decoding = aside.submit(HERE.raw, task.raw)
             look = load_look(self.look)
-            developer = Developer(Desk(self.wish, fingerprint(look)), look, self.exiftool, aside)
-            return self._report(batch.run([task], lambda each: developer.develop(each, lambda _: decoding.result())))
+            begun = Opening(raw=lambda _: decoding.result())
+            developer = Developer(Desk(self.wish, fingerprint(look)), look, self.exiftool, begun, aside)
+            return self._report(batch.run([task], developer.develop))
 
     def _in_line(self, closing_time: ExitStack) -> Begun:
         """Begin to develop many on this machine."""
         jobs = min(self.jobs or min(cores(), MOST_JOBS), len(self.tasks))
         memory = self.wish.max_memory
         room = memory // 3
-        decoders = closing_time.enter_context(Decoders(jobs, Limits(memory)))
+        opening, stop = self._opening(jobs, closing_time)
         look = load_look(self.look)  # while the decoders start
         ledger = self._ledger(closing_time)
         desk = Desk(replace(self.wish, max_memory=memory - room), fingerprint(look), ledger)
         aside = closing_time.enter_context(ThreadPoolExecutor(1, thread_name_prefix="aside"))
-        steps = _steps(Developer(desk, look, self.exiftool, aside), decoders)
-        return line.run(self.tasks, steps, jobs=jobs, room=room, stop=decoders.close), ledger
+        steps = _steps(Developer(desk, look, self.exiftool, opening, aside))
+        return line.run(self.tasks, steps, jobs=jobs, room=room, stop=stop), ledger
+
+    def _opening(self, jobs: int, closing_time: ExitStack) -> tuple[Opening, Callable[[], None]]:
+        """Give what decodes, and what ends that early: processes apart, or this one where the raws are trusted."""
+        if self.wish.trust:
+            return HERE, lambda: None
+        decoders = closing_time.enter_context(Decoders(jobs, Limits(self.wish.max_memory)))
+        return decoders.opening, decoders.close
 
     def _on_cluster(self, closing_time: ExitStack) -> Begun:
         """Begin to develop many on a cluster."""
@@ -115,9 +121,9 @@ class Order:
         return ledger
 
 
-def _steps(developer: Developer, decoders: Decoders) -> line.Steps[Decoded, Exposed]:
+def _steps(developer: Developer) -> line.Steps[Decoded, Exposed]:
     return line.Steps(
-        prepare=lambda task: developer.prepare(task, decoders.open),
+        prepare=developer.prepare,
         weight=developer.weight,
         render=developer.expose,
         finish=developer.finish,

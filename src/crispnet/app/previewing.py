@@ -1,6 +1,7 @@
 """What ``crispnet preview`` does with each raw."""
 
 import io
+from functools import partial
 from typing import Any
 
 from PIL import Image
@@ -9,14 +10,16 @@ from crispnet.app import batch
 from crispnet.app.reporting import report
 from crispnet.darkroom.output import srgb_profile
 from crispnet.files import check_destination, whole_file
-from crispnet.raw.picture import CameraPicture, camera_picture
+from crispnet.raw.apart import opening_for
+from crispnet.raw.opening import Opening
+from crispnet.raw.picture import CameraPicture
 
 
 def preview_all(tasks: list[batch.Task], *, overwrite: bool, as_json: bool) -> int:
     """Take the camera's own picture out of every raw, say what became of each, and return how many failed."""
 
-    def work(task: batch.Task) -> dict[str, Any]:
-        picture = camera_picture(task.raw)
+    def work(task: batch.Task, opening: Opening) -> dict[str, Any]:
+        picture = opening.camera_picture(task.raw)
         task.make_folder()
         check_destination(task.picture, raw=task.raw, overwrite=overwrite)
         with whole_file(task.picture, overwrite=overwrite) as part:
@@ -30,7 +33,9 @@ def preview_all(tasks: list[batch.Task], *, overwrite: bool, as_json: bool) -> i
             "as_the_camera_wrote_it": picture.jpeg is not None,
         }
 
-    return report(batch.run(tasks, work), count=len(tasks), doing="taking out", as_json=as_json)
+    with opening_for(len(tasks)) as opening:
+        outcomes = batch.run(tasks, partial(work, opening=opening))
+        return report(outcomes, count=len(tasks), doing="taking out", as_json=as_json)
 
 
 def as_jpeg(picture: CameraPicture) -> bytes:

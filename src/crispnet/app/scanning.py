@@ -15,6 +15,7 @@ from typing import Protocol
 import numpy as np
 import typer
 
+from crispnet.alone import alone_in
 from crispnet.app import batch
 from crispnet.app.collecting import MANIFEST
 from crispnet.app.contact import ContactSheet
@@ -28,6 +29,7 @@ from crispnet.data.pairs import Pair, write_manifest
 from crispnet.data.scenes import dealt, scenes_of, small_picture
 from crispnet.errors import DataError
 from crispnet.files import check_destination, make_folder, whole_file
+from crispnet.raw.apart import opening_for
 from crispnet.raw.image import RawImage
 
 LEFT_OUT, PICTURES = "left-out.jsonl", "picture"
@@ -90,7 +92,7 @@ def scan(wish: Wish, *, as_json: bool) -> int:
     return found.unreadable
 
 
-def find_pairs(wish: Wish, finder: Pictures) -> "Found":
+def find_pairs(wish: Wish, finder: Pictures) -> Found:
     """Sort raws and what ``finder`` has for them into pairs, and write what came of it.
 
     Raises:
@@ -98,8 +100,14 @@ def find_pairs(wish: Wish, finder: Pictures) -> "Found":
         DataError: no raw has a picture that belongs to it.
         OutputError: the results cannot be written there.
     """
-    raws, manifest = batch.raws_in(wish.folders), wish.output / MANIFEST
-    make_folder(wish.output / PICTURES, purpose="the pairs", advice="Choose another with -o.")
+    raws, pictures = batch.raws_in(wish.folders), wish.output / PICTURES
+    make_folder(pictures, purpose="the pairs", advice="Choose another with -o.")
+    with alone_in(wish.output, clearing=[pictures]):
+        return _found(raws, finder, wish)
+
+
+def _found(raws: Sequence[Path], finder: Pictures, wish: Wish) -> Found:
+    manifest = wish.output / MANIFEST
     check_destination(manifest, raw=None, overwrite=wish.overwrite)
     found = _sorted(raws, finder, wish.output)
     lonely = finder.without_raw(raws)
@@ -117,9 +125,10 @@ def find_pairs(wish: Wish, finder: Pictures) -> "Found":
 
 
 def _sorted(raws: Sequence[Path], finder: Pictures, folder: Path) -> Found:
-    found, gate, sheets = Found(), Gate(), ContactSheet(folder)
+    found, sheets = Found(), ContactSheet(folder)
     tasks = batch.plan(raws, folder / PICTURES, ".jpg")
-    with watched(len(tasks), "looking") as tell:
+    with watched(len(tasks), "looking") as tell, opening_for(len(tasks)) as opening:
+        gate = Gate(opening=opening)
         for done, task in enumerate(tasks, 1):
             verdict = gate.judge(task.raw, finder.candidates(task.raw))
             _show(verdict, sheets)

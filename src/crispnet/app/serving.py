@@ -1,6 +1,7 @@
 """The verb of the page: ``crispnet serve``."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -47,4 +48,5 @@ def serve(
             )
         looks = offered([str(path) for path in look or []])
         limits = Limits(most_bytes=max_upload << 20, minutes=keep)
-        run(looks, limits=limits, host=host, port=port, token=token, browser=browser, say=typer.echo)
+        with suppress(KeyboardInterrupt):  # the usual end
+            run(looks, limits=limits, host=host, port=port, token=token, browser=browser, say=typer.echo)

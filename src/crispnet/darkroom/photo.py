@@ -22,6 +22,7 @@ from crispnet.look.shelf import load_look
 from crispnet.raw.bayer import pack_linear, packed_size, thumbnail
 from crispnet.raw.image import Box, RawImage
 from crispnet.raw.opcodes import WarpRectilinear
+from crispnet.raw.opening import HERE, Opening
 from crispnet.raw.reader import open_raw
 
 
@@ -139,11 +140,11 @@ def expose(raw: RawImage, look: Look, wanted: Wanted) -> np.ndarray:
     return render(packed, look, scene, region, depth=depth, budget=wanted.max_memory)
 
 
-def finish(pixels: np.ndarray, raw: RawImage, look: Look, wanted: Wanted) -> Photo:
+def finish(pixels: np.ndarray, raw: RawImage, look: Look, wanted: Wanted, *, opening: Opening = HERE) -> Photo:
     """Straighten what a look has rendered, take the camera's colours where that is wanted, quantise: the third step."""
     if _is_bent(raw):
         pixels = straighten(pixels, raw.opcodes)[raw.crop.rows, raw.crop.columns]
-    preview = match_own_picture(pixels, raw) if wanted.match_preview else None
+    preview = match_own_picture(pixels, raw, opening=opening) if wanted.match_preview else None
     if wanted.depth is not None:
         pixels = quantise(pixels, depth=wanted.depth)
     return Photo(pixels, raw, named(look), preview)

@@ -12,9 +12,10 @@ import numpy as np
 from crispnet.darkroom.matching import Match, match
 from crispnet.errors import ForeignPicture, NoCameraPicture
 from crispnet.raw.image import RawImage
+from crispnet.raw.opening import HERE, Opening
 from crispnet.raw.orientation import upright
-from crispnet.raw.picture import CameraPicture, camera_picture
-from crispnet.raw.sidecar import picture_file, sidecars
+from crispnet.raw.picture import CameraPicture
+from crispnet.raw.sidecar import sidecars
 
 EMBEDDED = "the picture inside the raw"
 
@@ -40,16 +41,17 @@ class Preview:
         return self.reasons + ending
 
 
-def match_own_picture(pixels: np.ndarray, raw: RawImage) -> Preview:
+def match_own_picture(pixels: np.ndarray, raw: RawImage, *, opening: Opening = HERE) -> Preview:
     """Bring a rendering, in place, to the colours of the camera's own picture; leave it alone where none belongs.
 
     Args:
         pixels: (h, w, 3) float32 sRGB of the raw's crop, in sensor orientation.
         raw: what it was developed from.
+        opening: opens the pictures.
     """
     rendering = upright(pixels, raw.orientation)
     reasons = []
-    for name, read in pictures_of(raw):
+    for name, read in pictures_of(raw, opening=opening):
         try:
             found = match(rendering, read().pixels)
         except ForeignPicture as error:
@@ -62,10 +64,10 @@ def match_own_picture(pixels: np.ndarray, raw: RawImage) -> Preview:
     return Preview(None, "", tuple(reasons))
 
 
-def pictures_of(raw: RawImage) -> Iterator[tuple[str, Callable[[], CameraPicture]]]:
+def pictures_of(raw: RawImage, *, opening: Opening = HERE) -> Iterator[tuple[str, Callable[[], CameraPicture]]]:
     """Give the pictures that may be the camera's own, the likeliest first, each with what reads it."""
     if raw.path is None:
         return
     for path in sidecars(raw.path):
-        yield str(path), partial(picture_file, path)
-    yield EMBEDDED, partial(camera_picture, raw.path)
+        yield str(path), partial(opening.picture_file, path)
+    yield EMBEDDED, partial(opening.camera_picture, raw.path)

@@ -1,12 +1,12 @@
 """Decodes many files, in order and several at a time, and says of each that cannot be decoded why."""
 
-import multiprocessing
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
+from crispnet.data.pool import pool_of
 from crispnet.errors import CrispnetError, UnreadableRaw
 
 Asked = TypeVar("Asked")
@@ -47,16 +47,13 @@ def _pooled(
     asked: Sequence[Asked], decode: Callable[[Asked], Given], workers: int
 ) -> Iterator[tuple[Asked, Given | CrispnetError]]:
     running: deque[tuple[Asked, Future[Given | CrispnetError]]] = deque()
-    with _pool(workers) as pool:
-        try:
-            for each in asked:
-                running.append((each, pool.submit(_attempted, decode, each)))
-                if len(running) > 2 * workers:  # few wait at a time: each may be some megabytes
-                    yield _next(running)
-            while running:
+    with pool_of(workers) as pool:
+        for each in asked:
+            running.append((each, pool.submit(_attempted, decode, each)))
+            if len(running) > 2 * workers:  # few wait at a time: each may be some megabytes
                 yield _next(running)
-        finally:
-            pool.shutdown(cancel_futures=True)
+        while running:
+            yield _next(running)
 
 
 def _next(
@@ -67,7 +64,7 @@ def _next(
 
 
 def _alone(decode: Callable[[Asked], Given], asked: Asked, name: object) -> Given | CrispnetError:
-    with _pool(1) as pool:
+    with pool_of(1) as pool:
         try:
             return pool.submit(_attempted, decode, asked).result()
         except BrokenProcessPool:
@@ -75,8 +72,3 @@ def _alone(decode: Callable[[Asked], Given], asked: Asked, name: object) -> Give
                 f"{name} cannot be decoded: the process that tried was ended by the system, as damaged files and those "
                 "that need more memory than there is make it. A whole file, and memory, were needed. Take it out."
             )
-
-
-def _pool(workers: int) -> ProcessPoolExecutor:
-    # LibRaw's OpenMP deadlocks in a forked process, hence spawn.
-    return ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"))

@@ -15,8 +15,9 @@ from pathlib import Path
 from PIL import Image
 
 from crispnet.errors import ForeignPicture
-from crispnet.raw.picture import CameraPicture, camera_picture
-from crispnet.raw.sidecar import picture_file
+from crispnet.raw.opening import Opening
+from crispnet.raw.picture import CameraPicture
+from crispnet.raw.sidecar import FORMATS
 
 ENDINGS = frozenset((".jpg", ".jpeg", ".png", ".tif", ".tiff"))
 SIDECAR, EMBEDDED = "sidecar", "embedded"
@@ -48,13 +49,13 @@ class Candidate:
     Attributes:
         path: the picture file; None for that inside the raw.
         source: ``SIDECAR`` or ``EMBEDDED``.
-        read: reads it, or raises NoCameraPicture, ForeignPicture or UnreadableRaw.
+        read: reads it by what opens files, or raises NoCameraPicture, ForeignPicture or UnreadableRaw.
         certain: whether it is known to be of the raw, so that its colours may be any.
     """
 
     path: Path | None
     source: str
-    read: Callable[[], CameraPicture]
+    read: Callable[[Opening], CameraPicture]
     certain: bool = False
 
 
@@ -83,7 +84,7 @@ class Finder:
         foreign = (path for path in self._files(raw) if not _software(path).startswith(OURS))
         for path in islice(foreign, MOST):
             yield Candidate(path, SIDECAR, partial(_own_picture, path))
-        yield Candidate(None, EMBEDDED, partial(camera_picture, raw))
+        yield Candidate(None, EMBEDDED, lambda opening: opening.camera_picture(raw))
 
     def _files(self, raw: Path) -> list[Path]:
         name, folder = raw.stem.casefold(), raw.parent
@@ -132,7 +133,7 @@ def by_editor(software: str) -> bool:
     return any(editor in software.casefold() for editor in EDITORS)
 
 
-def _own_picture(path: Path) -> CameraPicture:
+def _own_picture(path: Path, opening: Opening) -> CameraPicture:
     """Read a picture file that the camera may have written."""
     software = _software(path)
     if by_editor(software):
@@ -140,12 +141,12 @@ def _own_picture(path: Path) -> CameraPicture:
             f"It was written by {software[:60]}, not by the camera. The picture was needed as the camera wrote it. "
             "Look for the original, or list the pair in a manifest yourself."
         )
-    return picture_file(path)
+    return opening.picture_file(path)
 
 
 def _software(path: Path) -> str:
     try:
-        with Image.open(path) as picture:
+        with Image.open(path, formats=FORMATS) as picture:
             return str(picture.getexif().get(SOFTWARE, "")).strip()
     except Exception:  # Pillow checks little of what it unpacks; ``picture_file`` will say what is wrong
         return ""

@@ -16,9 +16,9 @@ from crispnet.data.finding import Candidate, by_editor
 from crispnet.data.proofs import proof_of
 from crispnet.errors import CrispnetError, ForeignPicture
 from crispnet.raw.image import RawImage
+from crispnet.raw.opening import HERE, Opening
 from crispnet.raw.orientation import upright
 from crispnet.raw.picture import CameraPicture
-from crispnet.raw.reader import open_raw
 
 LONGEST = 640  # pixels of the proof that pictures are held against
 LEAST = 300  # pixels along a picture's longer side
@@ -86,16 +86,18 @@ class Gate:
     Attributes:
         seen: digests of the raws that came.
         taken: pictures that belong to a raw already, by their absolute paths.
+        opening: opens raws and pictures.
     """
 
     seen: dict[bytes, Path] = field(default_factory=dict)
     taken: dict[Path, Path] = field(default_factory=dict)
+    opening: Opening = HERE
 
     def judge(self, path: Path, candidates: Iterable[Candidate]) -> Verdict:
         """Find the picture that belongs to a raw, or say why there is none."""
         try:
             twin = self._twin(path)
-            raw = None if twin else open_raw(path)
+            raw = None if twin else self.opening.raw(path)
         except CrispnetError as error:
             return Verdict(path, str(error), unreadable=True)
         except OSError as error:
@@ -109,7 +111,7 @@ class Gate:
             try:
                 self._refuse_taken(candidate)
                 _refuse_converted(candidate, raw)
-                picture = candidate.read()
+                picture = candidate.read(self.opening)
                 found = judged(proof, picture.pixels, certain=candidate.certain)
             except CrispnetError as error:
                 refused.append(Refused(candidate, str(error), None if picture is None else picture.pixels))

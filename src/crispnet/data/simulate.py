@@ -7,9 +7,8 @@ manifest.jsonl                    all pairs, written last: a folder that has it 
 
 import hashlib
 import json
-import multiprocessing
+import os
 from collections.abc import Callable, Generator, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -18,10 +17,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from crispnet.alone import alone_in
 from crispnet.data.camera import photograph
 from crispnet.data.captures import Capture
 from crispnet.data.pairs import Pair, write_manifest
 from crispnet.data.phone.isp import Rendering, render
+from crispnet.data.pool import pool_of
 from crispnet.data.sources import framed_scene_of, scene_of
 from crispnet.errors import DataError, OutputError
 from crispnet.files import whole_file
@@ -82,22 +83,20 @@ def simulate(
 
     Raises:
         DataError: a source cannot be used, or there is none.
-        OutputError: the folder cannot be written to.
+        OutputError: the folder cannot be written to, or another process is working at it.
     """
     _check(captures)
     _make_folders(folder)
-    journal = _read_journal(folder)
-    made = {capture.name: journal[capture.name] for capture in captures if _is_kept(capture, journal, folder)}
-    missing = [capture for capture in captures if capture.name not in made]
-    if missing:
-        _begin_journal(folder, journal.values())
-    with closing(makers(missing, folder) if makers else _make(missing, folder, workers)) as outcomes:
-        for outcome in outcomes:
-            _note(folder, outcome)
-            made[outcome.name] = outcome
-            if progress is not None:
-                progress(len(made), len(captures))
-    return write_manifest([_pair(capture, made[capture.name], folder) for capture in captures], folder / MANIFEST)
+    with alone_in(folder, clearing=[path.parent for path in files_of("any", folder)]):
+        made = _kept(captures, folder)
+        missing = [capture for capture in captures if capture.name not in made]
+        with closing(makers(missing, folder) if makers else _make(missing, folder, workers)) as outcomes:
+            for outcome in outcomes:
+                _note(folder, outcome)
+                made[outcome.name] = outcome
+                if progress is not None:
+                    progress(len(made), len(captures))
+        return write_manifest([_pair(capture, made[capture.name], folder) for capture in captures], folder / MANIFEST)
 
 
 def take(capture: Capture) -> RawImage:
@@ -150,7 +149,7 @@ def _make(captures: Sequence[Capture], folder: Path, workers: int) -> Generator[
         for capture in captures:
             yield make(capture, folder)
         return
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with pool_of(workers) as pool:
         futures = [pool.submit(make, capture, folder) for capture in captures]
         try:
             for future in futures:
@@ -160,8 +159,6 @@ def _make(captures: Sequence[Capture], folder: Path, workers: int) -> Generator[
                 f"A process that made captures for {folder} was ended by the system. More memory was needed, most "
                 "likely. Call again with fewer workers: what has been made is kept."
             ) from error
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def make(capture: Capture, folder: Path) -> Made:
@@ -210,6 +207,15 @@ def _read_journal(folder: Path) -> dict[str, Made]:
     return made
 
 
+def _kept(captures: Sequence[Capture], folder: Path) -> dict[str, Made]:
+    """List what an earlier call has made of these captures; where it is not all, the journal begins anew with it."""
+    journal = _read_journal(folder)
+    kept = {capture.name: journal[capture.name] for capture in captures if _is_kept(capture, journal, folder)}
+    if len(kept) < len(captures):
+        _begin_journal(folder, journal.values())
+    return kept
+
+
 def _is_kept(capture: Capture, journal: dict[str, Made], folder: Path) -> bool:
     made = journal.get(capture.name)
     if made is None or made.how != _how(capture):
@@ -235,6 +241,8 @@ def _note(folder: Path, made: Made) -> None:
     try:
         with (folder / JOURNAL).open("a", encoding="utf-8", newline="\n") as journal:
             journal.write(_line(made))
+            journal.flush()
+            os.fsync(journal.fileno())
     except OSError as error:
         raise _unwritable(folder, error) from error
 

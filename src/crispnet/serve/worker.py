@@ -21,6 +21,7 @@ from multiprocessing.context import SpawnProcess
 from typing import Any
 
 from crispnet.errors import CrispnetError
+from crispnet.raw.confined import limit_memory
 
 Facts = dict[str, Any]
 Handle = Callable[[Facts], tuple[Facts, bytes]]
@@ -151,7 +152,8 @@ def _work(connection: Connection, make: Callable[[], Handle], niceness: int, mem
         with suppress(AttributeError, OSError):
             os.nice(niceness)
     handle = make()
-    _limit_memory(memory)
+    if memory is not None:
+        limit_memory(memory)
     with suppress(EOFError, OSError):
         while True:
             reply, blob = _answered(handle, json.loads(connection.recv_bytes()))
@@ -170,16 +172,3 @@ def _answered(handle: Handle, request: Facts) -> tuple[bytes, bytes]:
     except Exception as error:  # whatever a strange file brings about is the file's failure, not the server's
         refused = f"It cannot be developed: {type(error).__name__}: {error}. {TRY}"
     return json.dumps({"refused": refused}).encode(), b""
-
-
-def _limit_memory(memory: int | None) -> None:
-    """Bound the address space, where the system can (Windows cannot)."""
-    if memory is None:
-        return
-    with suppress(ImportError, OSError, ValueError):
-        import resource
-
-        with open("/proc/self/statm", encoding="ascii") as file:
-            taken = int(file.read().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (taken + memory, taken + memory))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

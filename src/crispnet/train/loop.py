@@ -28,13 +28,13 @@ from typing import NamedTuple
 
 import torch
 
+from crispnet.alone import alone_in
 from crispnet.data.frames import Frame
 from crispnet.data.patches import Batch, batch
 from crispnet.data.soundness import SoundFrames
 from crispnet.errors import RunError
 from crispnet.files import make_folder
 from crispnet.model import checkpoint
-from crispnet.train.alone import alone_in
 from crispnet.train.device import find_device
 from crispnet.train.generations import LAST, MOST_SKIPPED_IN_A_ROW, go_back, is_due, keep, take_up
 from crispnet.train.log import Log
@@ -114,15 +114,15 @@ def fit(
         on_step: told after each step.
 
     Raises:
-        RunError: no frames, a folder with another run or another process, a state that cannot be continued from, or
-            steps that are not finite although the run went back.
+        RunError: no frames, a folder with another run, a state that cannot be continued from, or steps that are not
+            finite although the run went back.
         DataError: no frame is sound.
-        OutputError: the folder cannot be written to.
+        OutputError: the folder cannot be written to, or another process is working at it.
     """
     stop = stop or threading.Event()
     objective(recipe.objective, vgg=recipe.vgg)  # what it lacks is said before anything is made
     _check(recipe, frames, validation, folder, resume=resume)
-    with _torch_prepared(threads), asked_to_stop(stop), alone_in(folder):
+    with _torch_prepared(threads), asked_to_stop(stop), alone_in(folder, clearing=(folder, folder / "pictures")):
         remarks = Remarks()
         state = take_up(recipe, folder, remarks, device=find_device(device))
         with Log(folder, step=state.counts.step) as log:

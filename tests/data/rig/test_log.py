@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
@@ -81,6 +82,15 @@ def test_lines_that_are_no_events_are_passed_over(tmp_path):
         log.write('nonsense\n[1]\n{"event": "shot"}\n{"event": "shot", "frame": "x"}\n\x00\n')
     shoot(tmp_path, 3)
     assert list(history_of(tmp_path).shot) == [3]
+
+
+def test_every_line_is_brought_to_the_disk(tmp_path, monkeypatch):
+    brought = []
+    monkeypatch.setattr(os, "fsync", lambda number: brought.append(os.fstat(number).st_size))
+    for frame in range(2):
+        note(tmp_path, "shown", frame=frame)
+    assert len(brought) == 2
+    assert brought[-1] == (tmp_path / LOG).stat().st_size
 
 
 def test_every_line_says_when(tmp_path):

@@ -8,6 +8,7 @@ import imagecodecs
 import numpy as np
 from PIL import Image
 
+from crispnet.alone import alone_in
 from crispnet.colour import SRGB_TO_XYZ
 from crispnet.data.pairs import Pair, write_manifest
 from crispnet.errors import DataError
@@ -85,16 +86,18 @@ def write_set(
 
     Raises:
         DataError: a file cannot be read, or is not of the set's form.
-        OutputError: the folder cannot be written to.
+        OutputError: the folder cannot be written to, or another process is working at it.
     """
-    for name in ("raw", "picture"):
-        make_folder(folder / name, purpose="the pairs", advice="Choose another with -o.")
-    pairs = []
-    for done, frame in enumerate(frames, 1):
-        pairs.append(_written(frame, folder, calibrations))
-        if progress is not None:
-            progress(done, len(frames))
-    return write_manifest(pairs, folder / "manifest.jsonl")
+    places = [folder / "raw", folder / "picture"]
+    for place in places:
+        make_folder(place, purpose="the pairs", advice="Choose another with -o.")
+    with alone_in(folder, clearing=places):
+        pairs = []
+        for done, frame in enumerate(frames, 1):
+            pairs.append(_written(frame, folder, calibrations))
+            if progress is not None:
+                progress(done, len(frames))
+        return write_manifest(pairs, folder / "manifest.jsonl")
 
 
 def _written(frame: PublishedFrame, folder: Path, calibrations: tuple[Calibration, ...]) -> Pair:

@@ -9,6 +9,7 @@
 """
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -60,6 +61,8 @@ def note(folder: Path, event: str, **facts: object) -> None:
             if log.tell() and not _ends_well(path):
                 line = "\n" + line  # a line that was cut off is left alone
             log.write(line.encode())
+            log.flush()
+            os.fsync(log.fileno())
     except OSError as error:
         raise OutputError(
             f"{path} cannot be written: {error.strerror or error}. A writable folder with enough free space was "
