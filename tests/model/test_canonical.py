@@ -1,25 +1,11 @@
 """The network of the shipped look: before training it is a plain rendering, whatever the camera."""
 
-import math
-
 import numpy as np
 import pytest
 import torch
 
 from crispnet.colour import encode_srgb
-from crispnet.model.canonical import (
-    KNOTS,
-    curved,
-    details,
-    doubled,
-    exposed,
-    mixed,
-    product,
-    shares,
-    tails,
-    tone,
-    weighed,
-)
+from crispnet.model.canonical import KNOTS, curved, details, doubled, mixed, product, tone, weighed
 from crispnet.model.contract import Metadata
 
 CAMERA = torch.tensor([[1.6, -0.5, -0.1], [-0.2, 1.5, -0.3], [0.0, -0.6, 1.6]])  # to linear sRGB; rows sum to 1
@@ -93,11 +79,6 @@ def test_gradients_are_finite_on_black_and_on_white(tiny, photographs):
         assert all(parameter.grad.isfinite().all() for parameter in isp.parameters() if parameter.grad is not None)
 
 
-def test_the_exposure_brings_the_geometric_mean_to_grey_within_limits():
-    grey = torch.tensor([0.09, 1e-9, 30.0])[:, None, None, None].expand(3, 3, 4, 4)
-    np.testing.assert_allclose(exposed(grey)[:, 0], [2.0, 64.0, 0.25], rtol=1e-5)
-
-
 def test_the_untrained_curve_is_srgb_below_its_shoulder_and_flat_above_one():
     linear = np.geomspace(1e-3, 50, 400)
     curve = curved(torch.from_numpy(linear ** (1 / 2.2)).expand(1, 3, 1, -1), tone().double()[None])[0, 0, 0].numpy()
@@ -154,51 +135,3 @@ def test_each_colour_weighs_details_for_itself():
     planes, weights = torch.rand(2, 3, 4, 5, 7, generator=chance), torch.rand(2, 9, 5, 7, generator=chance)
     expected = torch.einsum("bkcyx,bksyx->bcsyx", weights.unflatten(1, (3, 3)), planes).flatten(1, 2)
     torch.testing.assert_close(weighed(planes, weights), expected)
-
-
-@pytest.mark.parametrize("level", [0.001, 0.02, 0.18, 0.9])
-def test_shares_of_a_flat_picture_are_where_its_brightness_is(level):
-    whole, middle = shares(torch.full((2, 3, 12, 16), level), 9)
-    stops = np.log2(level / 0.18) - np.linspace(-5, 4, 9)
-    np.testing.assert_allclose(whole[0].numpy(), 1 / (1 + np.exp(-stops / 0.5)), atol=1e-4)
-    torch.testing.assert_close(middle, whole)
-
-
-def test_shares_tell_the_middle_from_the_rim():
-    lamp = torch.full((1, 3, 24, 32), 0.01)
-    lamp[:, :, 8:16, 10:22] = 1.0
-    whole, middle = shares(lamp, 5)
-    lit = 8 * 12 / (24 * 32)
-    assert torch.allclose(whole[0, 2], torch.tensor(lit), atol=0.01)  # beyond half an EV below middle grey
-    assert middle[0, 2] > 2 * lit
-    assert (whole.diff(dim=1) <= 0).all()
-
-
-def test_shares_add_nothing_before_they_are_learned_from(tiny, photographs):
-    plain, told = tiny("canonical").eval(), tiny("canonical", thresholds=4).eval()
-    assert told.hidden.weight.shape[1] == plain.hidden.weight.shape[1] + 8
-    _, thumbnail, metadata = photographs("canonical")
-    assert plain.scene(thumbnail, metadata).shape == told.scene(thumbnail, metadata).shape
-    assert shares(thumbnail, 0) == []
-
-
-def test_tails_tell_of_a_ten_thousandth_of_a_picture():
-    even = torch.full((1, 3, 100, 100), 0.18)
-    one = even.clone()
-    one[0, 0, 50, 50] = 0.18 * 2**3  # one colour of one pixel, 3 EV above grey
-    one[0, 2, 20, 20] = 0.18 / 2**4
-    brighter, darker = (ends[0] for ends in tails(one, 10))  # every EV from -5 to 4
-    assert brighter[5] == pytest.approx(1 + math.log(0.5) / -math.log(1e-4), abs=0.01)  # half of all, at grey itself
-    assert (brighter[6], darker[4]) == pytest.approx((0, 0), abs=0.1)
-    none = [ends[0] for ends in tails(even, 10)]
-    one_more = even.clone()
-    one_more[0, 0, 50, 50:60] = 0.18 * 2**3
-    more = tails(one_more, 10)[0][0]
-    assert more[7] - none[0][7] == pytest.approx(0.25, abs=0.01)  # ten in ten thousand: a quarter of the way to all
-    assert more[9] == pytest.approx(0, abs=0.01)
-
-
-def test_tails_add_nothing_before_they_are_learned_from(tiny):
-    plain, told = tiny("canonical"), tiny("canonical", tails=3)
-    assert told.hidden.weight.shape[1] == plain.hidden.weight.shape[1] + 6
-    assert tails(torch.rand(1, 3, 4, 4), 0) == []

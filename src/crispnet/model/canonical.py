@@ -19,7 +19,6 @@ Notation: b photographs; ``balanced`` = packed or thumbnail values times their w
 are to be true; ``canonical`` = linear sRGB; ``graded`` = canonical after gain and the scene's own matrix.
 """
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
@@ -29,23 +28,19 @@ from torch.nn import functional
 
 from crispnet.model.contract import ISP, Metadata
 from crispnet.model.layers import Modulation, compand
+from crispnet.model.metering import exposed, shares, tails
 from crispnet.model.reconstruction import COLOURS, Reconstruction
 from crispnet.model.semantics import XCiT
 
 WIDTHS = (32, 64, 128, 256)
 PLANES = 4 + COLOURS + 1  # balanced, graded, clipped
-LUMINANCE = (0.2126, 0.7152, 0.0722)  # of linear sRGB (IEC 61966-2-1)
-GREY, DARKEST, GAINS = 0.18, 1e-4, (0.25, 64.0)
 CLIPPING = 0.9  # from here to 1 the clip plane goes from 0 to 1
 # Of the curve, in companded values: closest where pictures are darkest; the last is at linear 4.1.
 KNOTS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.45, 0.6, 0.75, 0.9, 1.1, 1.4, 1.9)
 SHOULDER = 0.3  # linear value from which the untrained curve bends towards 1
 HIDDEN = 128
-DARK, BRIGHT, SOFTNESS = -5.0, 4.0, 0.5  # EV from middle grey: first and last threshold of ``shares``, and its width
-SHARP, SEEN = 0.1, 1e-4  # of ``tails``: its width in EV, and the smallest share of a picture that counts
 DETAILS = 3  # planes of what photosites differ by
 KEPT = (0.5, 0.25, 0.25)  # how much of each the untrained network adds to every colour
-MIDDLE = 0.3  # standard deviation, in halves of a side, of what counts as the middle of a picture
 
 
 Layer = TypeVar("Layer", bound=nn.Module)
@@ -173,61 +168,6 @@ def zeroed(layer: Layer) -> Layer:
     for parameter in layer.parameters():
         nn.init.zeros_(parameter)
     return layer
-
-
-def exposed(canonical: Tensor) -> Tensor:
-    """Find the gain that brings the geometric mean of the luminance of (b, 3, h, w) linear sRGB to 0.18: (b, 1)."""
-    red, green, blue = canonical.unbind(1)
-    luminance = LUMINANCE[0] * red + LUMINANCE[1] * green + LUMINANCE[2] * blue
-    mean = luminance.clamp(min=DARKEST).log().mean(dim=(1, 2))
-    return (GREY / mean.exp()).clamp(*GAINS)[:, None]
-
-
-def shares(exposed: Tensor, thresholds: int) -> list[Tensor]:
-    """Tell which shares of (b, 3, h, w) exposed pictures, and of their middles, are brighter than each threshold.
-
-    What a developer's automatic exposure asks for is in these few numbers, where an eye for scenes would have to
-    learn it from many. A pixel half an EV about a threshold counts in part, so that there is a gradient.
-
-    Returns:
-        Two (b, thresholds), from 0 to 1; nothing for no thresholds.
-    """
-    if not thresholds:
-        return []
-    red, green, blue = exposed.unbind(1)
-    luminance = LUMINANCE[0] * red + LUMINANCE[1] * green + LUMINANCE[2] * blue
-    stops = _stops(luminance)
-    down, across = (torch.linspace(-1, 1, side, device=exposed.device) for side in luminance.shape[1:])
-    middle = torch.exp(-(down[:, None].square() + across.square()) / (2 * MIDDLE**2))
-    beyond = torch.linspace(DARK, BRIGHT, thresholds, device=exposed.device)
-    counts = [((stops - each) / SOFTNESS).sigmoid() for each in beyond.unbind()]
-    return [
-        torch.stack([(weights * count).mean(dim=(1, 2)) for count in counts], dim=1)
-        for weights in (torch.ones_like(middle), middle / middle.mean())
-    ]
-
-
-def tails(exposed: Tensor, thresholds: int) -> list[Tensor]:
-    """Tell how little of (b, 3, h, w) exposed pictures is brighter, or darker, than each threshold.
-
-    Where black and white are set by the last ten-thousandth of a picture, shares say nothing and their logarithms do.
-    A pixel is as bright as its brightest colour, and as dark as its darkest.
-
-    Returns:
-        Two (b, thresholds), 0 for nothing and 1 for all; nothing for no thresholds.
-    """
-    if not thresholds:
-        return []
-    beyond = torch.linspace(DARK, BRIGHT, thresholds, device=exposed.device)
-    ends = []
-    for sign, stops in ((1, _stops(exposed.amax(dim=1))), (-1, _stops(exposed.amin(dim=1)))):
-        some = [(sign * (stops - each) / SHARP).sigmoid().mean(dim=(1, 2)) for each in beyond.unbind()]
-        ends.append(1 - torch.stack(some, dim=1).clamp(min=SEEN).log() / math.log(SEEN))
-    return ends
-
-
-def _stops(luminance: Tensor) -> Tensor:
-    return (luminance.clamp(min=DARKEST) / GREY).log2()
 
 
 def mixed(matrix: Tensor, colours: Tensor) -> Tensor:

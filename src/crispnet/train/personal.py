@@ -16,7 +16,7 @@ NAME = "personal"
 TOLD: Mapping[str, int] = {
     "thresholds": 10,
     "tails": 19,
-}  # of brightness, see ``model.canonical``: every EV, and every half
+}  # of brightness, see ``model.metering``: every EV, and every half
 STEPS = 4000  # as `crispnet fit --help` says
 PATCH = (96, 128)  # packed cells
 FRAMES: Stages = (

@@ -1,0 +1,74 @@
+"""How bright a scene is, and how its brightness is spread: what automatic exposures and levels go by.
+
+Scenes are thumbnails, (b, 3, h, w) linear sRGB, balanced by their light. All of it is differentiable.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+LUMINANCE = (0.2126, 0.7152, 0.0722)  # of linear sRGB (IEC 61966-2-1)
+GREY, DARKEST, GAINS = 0.18, 1e-4, (0.25, 64.0)
+DARK, BRIGHT = -5.0, 4.0  # EV from middle grey: first and last threshold
+SOFTNESS = 0.5  # EV, of a threshold of ``shares``
+SHARP, SEEN = 0.1, 1e-4  # of ``tails``: the same, and the smallest share of a picture that counts
+MIDDLE = 0.3  # standard deviation, in halves of a side, of what counts as the middle of a picture
+
+
+def exposed(canonical: Tensor) -> Tensor:
+    """Find the gain that brings the geometric mean of the luminance of (b, 3, h, w) linear sRGB to 0.18: (b, 1)."""
+    luminance = _luminance(canonical)
+    mean = luminance.clamp(min=DARKEST).log().mean(dim=(1, 2))
+    return (GREY / mean.exp()).clamp(*GAINS)[:, None]
+
+
+def shares(exposed: Tensor, thresholds: int) -> list[Tensor]:
+    """Tell which shares of (b, 3, h, w) exposed pictures, and of their middles, are brighter than each threshold.
+
+    What a developer's automatic exposure asks for is in these few numbers, where an eye for scenes would have to
+    learn it from many. A pixel half an EV about a threshold counts in part, so that there is a gradient.
+
+    Returns:
+        Two (b, thresholds), from 0 to 1; nothing for no thresholds.
+    """
+    if not thresholds:
+        return []
+    luminance = _luminance(exposed)
+    stops = _stops(luminance)
+    down, across = (torch.linspace(-1, 1, side, device=exposed.device) for side in luminance.shape[1:])
+    middle = torch.exp(-(down[:, None].square() + across.square()) / (2 * MIDDLE**2))
+    beyond = torch.linspace(DARK, BRIGHT, thresholds, device=exposed.device)
+    counts = [((stops - each) / SOFTNESS).sigmoid() for each in beyond.unbind()]
+    return [
+        torch.stack([(weights * count).mean(dim=(1, 2)) for count in counts], dim=1)
+        for weights in (torch.ones_like(middle), middle / middle.mean())
+    ]
+
+
+def tails(exposed: Tensor, thresholds: int) -> list[Tensor]:
+    """Tell how little of (b, 3, h, w) exposed pictures is brighter, or darker, than each threshold.
+
+    Where black and white are set by the last ten-thousandth of a picture, shares say nothing and their logarithms do.
+    A pixel is as bright as its brightest colour, and as dark as its darkest.
+
+    Returns:
+        Two (b, thresholds), 0 for nothing and 1 for all; nothing for no thresholds.
+    """
+    if not thresholds:
+        return []
+    beyond = torch.linspace(DARK, BRIGHT, thresholds, device=exposed.device)
+    ends = []
+    for sign, stops in ((1, _stops(exposed.amax(dim=1))), (-1, _stops(exposed.amin(dim=1)))):
+        some = [(sign * (stops - each) / SHARP).sigmoid().mean(dim=(1, 2)) for each in beyond.unbind()]
+        ends.append(1 - torch.stack(some, dim=1).clamp(min=SEEN).log() / math.log(SEEN))
+    return ends
+
+
+def _luminance(linear: Tensor) -> Tensor:
+    red, green, blue = linear.unbind(1)
+    return LUMINANCE[0] * red + LUMINANCE[1] * green + LUMINANCE[2] * blue
+
+
+def _stops(luminance: Tensor) -> Tensor:
+    return (luminance.clamp(min=DARKEST) / GREY).log2()
