@@ -9,7 +9,6 @@ import argparse
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -64,17 +63,19 @@ def main() -> None:
             **provenance(precision="bf16 where the CPU has it"),
             "raw": wish.raw.name,
             "max_memory": wish.max_memory,
-            "aims": list(_aims(frames)),
+            "aims": _aims(frames[1]),
             "frames": frames,
         }
         write(wish.write, result)
 
 
-def _aims(frames: list[dict[str, Any]]) -> Iterator[dict[str, object]]:
-    for frame in frames[1:]:
-        name = f"{frame['megapixels']:.0f} megapixels"
-        yield {"what": f"{name}: peak memory, MB", "at_most": MEMORY, "measured": frame["peak_memory_mb"]}
-        yield {"what": f"{name}: seconds a megapixel, over the raw's", "at_most": TIME, "measured": frame["ratio"]}
+def _aims(middle: dict[str, Any]) -> list[dict[str, object]]:
+    """Give the aims for the frame in the middle; a larger one need not fit the limit, but has to be developed."""
+    name = f"{middle['megapixels']:.0f} megapixels"
+    return [
+        {"what": f"{name}: peak memory, MB", "at_most": MEMORY, "measured": middle["peak_memory_mb"]},
+        {"what": f"{name}: seconds a megapixel, over the raw's", "at_most": TIME, "measured": middle["ratio"]},
+    ]
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -9,7 +9,7 @@ import torch
 from crispnet.colour import SRGB_TO_XYZ
 from crispnet.look.contract import Metadata
 from crispnet.look.cutting import halves, parts
-from crispnet.look.file import CARD, SEAL_BYTES, LookFile, seal
+from crispnet.look.file import CARD, SEAL_BYTES, LookFile, metadata_inputs, seal
 from crispnet.look.openvino import OpenVinoLook
 from crispnet.model.catalogue import build
 from crispnet.model.reconstruction import reach
@@ -56,6 +56,27 @@ def test_three_calls_are_one(tmp_path, model, options):
     np.testing.assert_allclose(rendered, look.render(packed, scene), atol=1 / 510)  # half a code of 8 bits
     with pytest.raises(ValueError, match="multiples of 4, got 62 x 96"):
         look.descend(packed[:, :, :62], scene)
+
+
+def test_powers_are_written_out_and_nothing_else_comes_of_it(tmp_path):
+    core, file = ov.Core(), look_file(tmp_path, "canonical", dim=16, depth=1, widths=(4, 6, 8))
+    model = core.read_model(file.content, b"")
+    assert broken_powers(model)
+    assert not any(map(broken_powers, halves(core, file)))
+    noise = np.random.default_rng(2)
+    packed, thumbnail = noise.normal(0.3, 0.3, (1, 4, 48, 64)), noise.random((1, 3, 368, 480))
+    known = {"packed": packed, "thumbnail": thumbnail, **metadata_inputs(LIGHT)}
+    network = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    expected = network({port.any_name: known[port.any_name].astype(np.float32) for port in network.inputs})["srgb"]
+    look = OpenVinoLook(file, precision="f32")
+    found = look.render(packed.astype(np.float32), look.scene(thumbnail.astype(np.float32), LIGHT))
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def broken_powers(model):
+    """The exponents that are constant and not whole."""
+    exponents = [node.input_value(1).get_node() for node in model.get_ops() if node.get_type_name() == "Power"]
+    return [each.data.item() for each in exponents if each.get_type_name() == "Constant" and each.data.item() % 1]
 
 
 def test_networks_of_two_levels_are_left_whole(tmp_path):

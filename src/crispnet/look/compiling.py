@@ -73,7 +73,7 @@ class Compiler:
         self._core, self._file, self._kept = core, file, kept
         self._lock = threading.Lock()
         self._graphs: dict[str, ov.Model] = {}
-        self._in_use: list[memoryview] = []  # weights may be read where they are mapped
+        self._in_use: dict[str, memoryview] = {}  # weights may be read where they are mapped
         self._origin = [file.digest, _version(), _processor(core), ov.get_version()]
         self.plan = self._found_plan() or self._made_plan()
 
@@ -85,7 +85,7 @@ class Compiler:
             with suppress(*FAILURES):  # it is of another make after all
                 shared = ov.Tensor(np.frombuffer(content, np.uint8), shared_memory=True)
                 found = self._core.import_model(shared, "CPU", dict(settings))
-                self._in_use.append(content)
+                self._in_use[name] = content
                 return found
         model = self._graph(part).clone()
         model.reshape(dict(enumerate(shapes)))
