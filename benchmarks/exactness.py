@@ -18,7 +18,7 @@ from crispnet.look import DEFAULT
 from crispnet.look.contract import Metadata
 from crispnet.look.file import LookFile, metadata_inputs
 from crispnet.look.openvino import CELLS_AT_ONCE, OpenVinoLook
-from crispnet.look.runtime import ov
+from crispnet.look.runtime import core
 from crispnet.look.shelf import file_of
 from crispnet.raw.reader import open_raw
 from provenance import provenance, write
@@ -33,9 +33,9 @@ class Uncut:
         self.name, self.version, self.card = file.name, file.version, file.card
         self.stride, self.halo, self.bytes_per_cell = file.stride, file.halo, file.bytes_per_cell
         self.cells_at_once = CELLS_AT_ONCE
-        core = ov.Core()
+        runtime = core()
         settings = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
-        self._network = core.compile_model(core.read_model(file.content, b""), "CPU", settings)
+        self._network = runtime.compile_model(runtime.read_model(file.content, b""), "CPU", settings)
 
     def scene(self, thumbnail: np.ndarray, metadata: Metadata) -> dict[str, np.ndarray]:
         """Give what the network reads beside the window."""

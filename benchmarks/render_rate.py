@@ -23,7 +23,7 @@ from crispnet.look.compiling import IN_DEPTHS, RENDER
 from crispnet.look.cutting import halves, parts
 from crispnet.look.file import LookFile
 from crispnet.look.openvino import OpenVinoLook
-from crispnet.look.runtime import ov
+from crispnet.look.runtime import core, ov
 from crispnet.look.shelf import file_of
 from crispnet.raw.reader import open_raw
 from provenance import provenance, write
@@ -105,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _operations(file: LookFile, calls: list[tuple[str, tuple[tuple[int, ...], ...]]]) -> int:
     """Count multiplications and additions of all calls."""
-    _, after = halves(ov.Core(), file)
+    _, after = halves(core(), file)
     found = parts(after, file)
     graphs = {RENDER: after, **dict(zip(IN_DEPTHS, found[:3] if found else (), strict=bool(found)))}
     known = {call: _of_graph(graphs[call[0]], call[1]) for call in set(calls)}

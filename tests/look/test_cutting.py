@@ -2,7 +2,6 @@
 
 import numpy as np
 import onnx
-import openvino as ov
 import pytest
 import torch
 
@@ -11,6 +10,7 @@ from crispnet.look.contract import Metadata
 from crispnet.look.cutting import halves, parts
 from crispnet.look.file import CARD, SEAL_BYTES, LookFile, metadata_inputs, seal
 from crispnet.look.openvino import OpenVinoLook
+from crispnet.look.runtime import core
 from crispnet.model.catalogue import build
 from crispnet.model.reconstruction import reach
 from crispnet.train.export import export
@@ -26,8 +26,7 @@ def look_file(tmp_path, model="crispnet", **options):
 
 
 def depths_of(file):
-    core = ov.Core()
-    found = parts(halves(core, file)[1], file)
+    found = parts(halves(core(), file)[1], file)
     return found and found.depths
 
 
@@ -59,14 +58,14 @@ def test_three_calls_are_one(tmp_path, model, options):
 
 
 def test_powers_are_written_out_and_nothing_else_comes_of_it(tmp_path):
-    core, file = ov.Core(), look_file(tmp_path, "canonical", dim=16, depth=1, widths=(4, 6, 8))
-    model = core.read_model(file.content, b"")
+    runtime, file = core(), look_file(tmp_path, "canonical", dim=16, depth=1, widths=(4, 6, 8))
+    model = runtime.read_model(file.content, b"")
     assert broken_powers(model)
-    assert not any(map(broken_powers, halves(core, file)))
+    assert not any(map(broken_powers, halves(runtime, file)))
     noise = np.random.default_rng(2)
     packed, thumbnail = noise.normal(0.3, 0.3, (1, 4, 48, 64)), noise.random((1, 3, 368, 480))
     known = {"packed": packed, "thumbnail": thumbnail, **metadata_inputs(LIGHT)}
-    network = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    network = runtime.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     expected = network({port.any_name: known[port.any_name].astype(np.float32) for port in network.inputs})["srgb"]
     look = OpenVinoLook(file, precision="f32")
     found = look.render(packed.astype(np.float32), look.scene(thumbnail.astype(np.float32), LIGHT))

@@ -13,7 +13,6 @@ from crispnet.look import file as file_room
 from crispnet.look.contract import Metadata
 from crispnet.look.file import CARD, LookFile, seal
 from crispnet.look.openvino import SHAPES_KEPT, OpenVinoLook, has_bfloat16
-from crispnet.look.runtime import ov
 from crispnet.look.torch import TorchLook
 from crispnet.model.contract import ISP
 from crispnet.train.export import export
@@ -63,7 +62,7 @@ def file(isp, tmp_path_factory):
 @pytest.fixture(scope="module")
 def bfloat16(file):
     look = OpenVinoLook(file, precision="bf16")
-    if not has_bfloat16(ov.Core()):
+    if not has_bfloat16():
         pytest.skip("this CPU does not multiply matrices of bfloat16")
     return look
 
@@ -161,7 +160,7 @@ def test_a_ramp_has_no_bands_in_bfloat16(isp, file):
     nn.init.zeros_(quiet.up.bias)
     path = file.origin.replace("tiny", "quiet")
     look = OpenVinoLook(export(quiet, path, name="q", version="1", card=file.card), precision="bf16")
-    if not has_bfloat16(ov.Core()):
+    if not has_bfloat16():
         pytest.skip("this CPU does not multiply matrices of bfloat16")
     packed = smooth(width=2048)
     found, reference = rendered(look, packed), rendered(TorchLook(quiet, name="quiet"), packed)
@@ -175,7 +174,7 @@ def test_card_and_sizes_are_those_of_the_file(file):
     look = OpenVinoLook(file.origin)
     assert (look.name, look.version, look.card) == ("tiny", "7", file.card)
     assert (look.stride, look.halo, look.bytes_per_cell) == (2, 6, file.bytes_per_cell)
-    assert look.precision == ("bf16" if has_bfloat16(ov.Core()) else "f32")
+    assert look.precision == ("bf16" if has_bfloat16() else "f32")
 
 
 def test_sizes_off_the_stride_and_unknown_precisions_are_mistakes(file):

@@ -52,11 +52,10 @@ def share_renderer(one: str, other: str) -> bool:
 
 def _renderer(file: LookFile) -> str:
     """Sum up the half of a look's graph that renders: its nodes, its shapes and its weights."""
-    import openvino as ov
-
     from crispnet.look.cutting import halves
+    from crispnet.look.runtime import core
 
-    _, after = halves(ov.Core(), file)
+    _, after = halves(core(), file)
     digest = hashlib.sha256()
     for node in after.get_ordered_ops():
         kind = node.get_type_name()

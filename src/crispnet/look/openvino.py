@@ -15,7 +15,7 @@ from crispnet.look.contract import Depths, Metadata
 from crispnet.look.cutting import FAILURES, last_line
 from crispnet.look.file import LookFile, metadata_inputs, unusable
 from crispnet.look.kept import Kept, folder_of_user
-from crispnet.look.runtime import ov
+from crispnet.look.runtime import core, ov
 
 PRECISIONS = ("f32", "bf16")
 CELLS_AT_ONCE = 1 << 19  # a halo of 176 cells around fewer costs more than it saves; more take over 1.2 GB at 12 MP
@@ -51,9 +51,8 @@ class OpenVinoLook:
         file = source if isinstance(source, LookFile) else LookFile.open(source)
         self.name, self.version, self.card, self.digest = file.name, file.version, file.card, file.digest
         self.stride, self.halo, self.bytes_per_cell = file.stride, file.halo, file.bytes_per_cell
-        core = ov.Core()
-        self.precision = precision or ("bf16" if has_bfloat16(core) else "f32")
-        compiler = Compiler(core, file, kept or Kept(folder_of_user()))
+        self.precision = precision or ("bf16" if has_bfloat16() else "f32")
+        compiler = Compiler(core(), file, kept or Kept(folder_of_user()))
 
         def part(name: str, precision: str = self.precision) -> _Part:
             return _Part(compiler, name, origin=file.origin, precision=precision, threads=threads)
@@ -107,9 +106,9 @@ class OpenVinoLook:
         return self.depths
 
 
-def has_bfloat16(core: ov.Core) -> bool:
+def has_bfloat16() -> bool:
     """Tell whether the CPU multiplies matrices of bfloat16."""
-    return "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def _check(size: tuple[int, ...], *, stride: int) -> None:

@@ -7,6 +7,7 @@ name, ``openvino.tools.ovc``.
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 TOOLS = "openvino.tools.ovc"
 
@@ -27,4 +28,15 @@ def _without(module: str) -> Iterator[None]:
 with _without(TOOLS):
     import openvino as ov
 
-__all__ = ["ov"]
+__all__ = ["core", "ov"]
+
+
+@cache
+def core() -> ov.Core:
+    """Give the process its only Core, which stays.
+
+    The first use of a Core gives the thread a stack for handling signals, and its end gives back the one before. Of two
+    that end in the order in which they began, the second gives back what the first has freed: the next Ctrl-C is a
+    crash.
+    """
+    return ov.Core()

@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-import openvino
 import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
@@ -28,6 +27,7 @@ from crispnet.files import check_destination, whole_file
 from crispnet.look.contract import Metadata
 from crispnet.look.file import OUTPUT, PIXELS, READABLE, SCHEMA, LookFile, seal
 from crispnet.look.openvino import OpenVinoLook
+from crispnet.look.runtime import core
 from crispnet.look.torch import MetadataTensors, TorchLook
 from crispnet.raw.bayer import THUMBNAIL
 
@@ -215,7 +215,7 @@ def _bytes_per_cell(model: bytes, *, stride: int) -> int:
 
     As OpenVINO does it: one operation after another, each tensor freed after its last reader. In float32.
     """
-    graph = openvino.Core().read_model(model, b"")
+    graph = core().read_model(model, b"")
     side = WEIGHED * stride
     graph.reshape({"packed": [1, 4, side, side]})
     operations = graph.get_ordered_ops()
