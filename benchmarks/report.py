@@ -10,7 +10,7 @@ import speed_sections as speed
 from crispnet.evaluate import claims, tables
 from made_page import keep
 from tables import table
-from verdicts import Result, shown, verdict
+from verdicts import Result, aim_row, shown
 
 HEAD = """# Results
 
@@ -52,10 +52,7 @@ def _study(results: Path) -> list[str]:
 
 def _develop(result: Result) -> str:
     raw = result["raw"]
-    aims = [
-        (f"`{aim['what']}`", f"≤ {aim['at_most']} {aim['unit']}", shown(aim["measured"]), verdict(aim))
-        for aim in result["aims"]
-    ]
+    aims = [aim_row(f"`{aim['what']}`", aim) for aim in result["aims"]]
     developing = [_cost_row(name, cost) for name, cost in result["developing"].items()]
     starting = [_cost_row(name, cost)[:5] for name, cost in result["starting"].items()]
     commands = [f"- {name}: `{cost['command']}`" for name, cost in result["developing"].items() if cost["command"]]
@@ -89,10 +86,7 @@ def _cost_row(name: str, cost: Result) -> tuple[str, ...]:
 
 
 def _serve(result: Result) -> str:
-    aims = [
-        (aim["what"], f"≤ {aim['at_most']} {aim['unit']}", shown(aim["measured"]), verdict(aim))
-        for aim in result["aims"]
-    ]
+    aims = [aim_row(aim["what"], aim) for aim in result["aims"]]
     rows = [
         (name, *(f"{took[each]:.3f}" for each in ("median", "least", "most")), shown(result["cpu_seconds"].get(name)))
         for name, took in result["seconds"].items()

@@ -16,7 +16,8 @@ def verdict(aim: Result) -> str:
 def aim_row(what: str, aim: Result) -> tuple[str, ...]:
     """Give a row: what is wanted, how much of it, what was measured, and the verdict."""
     wanted = f"≤ {aim['at_most']}" if "at_most" in aim else f"≥ {aim['at_least']}"
-    return (what, wanted, shown(aim["measured"]), verdict(aim))
+    unit = f" {aim['unit']}" if "unit" in aim else ""
+    return (what, wanted + unit, shown(aim["measured"]), verdict(aim))
 
 
 def whether(*, fulfilled: bool) -> tuple[str, ...]:
