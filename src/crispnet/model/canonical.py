@@ -100,9 +100,9 @@ class Canonical(ISP):
         balanced = (thumbnail * light[:, :COLOURS, None, None]).clamp(max=1)
         canonical = mixed(metadata.to_srgb, balanced)
         gain = exposed(canonical)
-        seen = self.eye(functional.avg_pool2d(compand(gain[:, :, None, None] * canonical), 2))
-        graded = gain[:, :, None, None] * canonical
-        bright = shares(graded, self.thresholds) + tails(graded, self.tails)
+        common = gain[:, :, None, None] * canonical
+        seen = self.eye(functional.avg_pool2d(compand(common), 2))
+        bright = shares(common, self.thresholds) + tails(common, self.tails)
         facts = torch.cat((gain.log2(), light[:, 0::2].log(), *bright), dim=1)
         # Only differences pass through layers that may run in 16 bits.
         found = self.start + self.head(functional.gelu(self.hidden(torch.cat((seen, facts.to(seen.dtype)), dim=1))))
