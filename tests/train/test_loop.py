@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -189,6 +190,25 @@ def test_weights_of_an_earlier_stage_are_never_the_best(tmp_path, monkeypatch):
     run = fit(tiny(), tmp_path)
     _, facts = checkpoint.load(tmp_path / "best.safetensors")
     assert (run.best, facts["step"]) == (4.0, 10)
+
+
+@pytest.mark.parametrize(
+    ("errors", "kept"),
+    [
+        ((5.0, 5.4, 5.49), 10),  # both within a tenth of the first
+        ((5.0, 5.4, 5.6), 8),  # a tenth is of the best, not of what was kept last
+        ((5.0, 5.6, 5.7), 4),
+        ((5.0, 4.0, 4.3), 10),
+        ((5.0, float("nan"), 5.2), 10),
+    ],
+)
+def test_later_weights_may_do_worse_within_the_tolerance(errors, kept, tmp_path, monkeypatch):
+    found = iter(errors)
+    monkeypatch.setattr(loop, "validate", lambda *_, **__: {"validation_delta_e": next(found)})
+    whole = tiny(tolerance=0.1)
+    run = fit(replace(whole, stages=((whole.stages[0][0], 1.0),)), tmp_path)
+    _, facts = checkpoint.load(tmp_path / "best.safetensors")
+    assert (run.best, facts["step"]) == (np.nanmin(errors), kept)
 
 
 def test_the_log_tells_the_course_of_the_run(whole_run):

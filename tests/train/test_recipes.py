@@ -58,6 +58,7 @@ def test_stages_are_overridden_as_a_whole():
         ("steps=many", "'many'.*A value like 2400"),
         ("steps=0", "at least 1"),
         ("average=1", "average from 0 to less than 1"),
+        ("tolerance=-0.1", "tolerance from 0 to 1"),
         ("objective=beauty", "among mse, l1, charbonnier"),
         ("model=pix2pix", "among .*unet-residual"),
         ("frozen_statistics=yes", "'yes'.*A value like False"),

@@ -7,7 +7,8 @@ A run is a folder:
     last.safetensors    where it is (``train.state``): ``fit`` goes on from there, bit for bit on the same machine
     good.safetensors    where it was at the latest validation or planned saving that found it well: where it goes back
                         to when steps are not finite any more, and on from when ``last`` is damaged
-    best.safetensors    what it results in so far: the averaged weights of the latest stage's best validation
+    best.safetensors    what it results in so far: the averaged weights of the latest stage's best validation, or of a
+                        later one that the recipe's tolerance lets pass
     pictures/           a strip of results above their targets from each validation
 
 Frames that are damaged are passed over, steps that are not finite are skipped; both are named in the log.
@@ -228,9 +229,10 @@ class _Sitting:
         self.log.write(counts.step, found)
         delta_e = found["validation_delta_e"]
         # Weights of an earlier stage know nothing of what only this one shows, however well they do on small frames.
-        better = counts.best is None or place > counts.best_stage or delta_e < counts.best
-        if math.isfinite(delta_e) and better:
-            counts.best, counts.best_stage = delta_e, place
+        first = counts.best is None or place > counts.best_stage
+        best = delta_e if first else min(delta_e, counts.best)
+        if math.isfinite(delta_e) and delta_e <= best * (1 + recipe.tolerance):
+            counts.best, counts.best_stage = best, place
             weights, facts = self.state.average.state_dict(), {"recipe": recipe.name, "step": counts.step, **found}
             checkpoint.save(recipe.model, recipe.options, weights, self.folder / "best.safetensors", **facts)
 

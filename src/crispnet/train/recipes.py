@@ -78,6 +78,8 @@ class Recipe:
         constant: share of the steps after which the rate falls, linearly, to 0 at the end.
         clip: longest gradient; a longer one is shortened to it.
         average: decay of the running average of the weights, which is what a run results in; 0 for none.
+        tolerance: by how much worse, as a share, later weights may do in validation than the stage's best and still be
+            what a run results in; for validations of so few scenes that they cannot tell.
         precision: "bf16" where the processor multiplies, weights and losses staying f32; or "f32".
         seed: of the first weights and of every batch.
         log_every: steps from one line of the log to the next.
@@ -100,6 +102,7 @@ class Recipe:
     constant: float = 0.5
     clip: float = 0.2
     average: float = 0.999
+    tolerance: float = 0.0
     precision: str = "bf16"
     seed: int = 0
     log_every: int = 20
@@ -120,6 +123,7 @@ class Recipe:
             "warm_up and seed of at least 0": min(self.warm_up, self.seed) >= 0,
             "constant from 0 to 1": 0 <= self.constant <= 1,
             "average from 0 to less than 1": 0 <= self.average < 1,
+            "tolerance from 0 to 1": 0 <= self.tolerance <= 1,
         }
         wrong = [what for what, holds in expected.items() if not holds]
         if wrong:
