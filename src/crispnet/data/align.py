@@ -23,6 +23,8 @@ from crispnet.strips import for_each, strips
 NEARLY = 1.1  # raw pixels of a picture's pixel that still count as one
 WINDOWS, SMALL_WINDOW, WINDOW, LARGE = 12, 64, 128, 1000  # along a side, at most; pixels; of a picture this long
 REACH, ROUNDS = 6, 2  # pixels that a window may have moved; how often the windows are asked
+NEAR, NO_WORSE = 1.5, 0.1  # raw pixels by which a picture of the raw's own pixels may seem to lie elsewhere
+LATTICE = 25  # places along a side
 MOST_MISFIT = 1.0  # raw pixels, for a picture that teaches detail
 ROWS = 64  # of a strip
 
@@ -155,19 +157,50 @@ def _settled(placed: _Placed, green: np.ndarray, *, longest: float) -> tuple[_Pl
     size = size_within(green.shape, min(max(full) / max(2.0, placed.scale(full)), longest))
     guide = np.sqrt(np.clip(area_average(np.ascontiguousarray(green), *size), 0, 1))
     grey = replace(placed, picture=shrunk(placed.picture, 1) @ LUMA)
-    tries = []
+
+    def asked(found: Registration) -> tuple[float, np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray]]:
+        moved, sureness, middles = _moved(guide, *replace(grey, found=found).laid(size))
+        return _misfit(moved, sureness) * max(full) / max(size), moved, sureness, middles
+
+    tries, found = [], placed.found
     for _ in range(ROUNDS + 1):
-        moved, sureness, middles = _moved(guide, *grey.laid(size))
-        tries.append((_misfit(moved, sureness) * max(full) / max(size), grey.found))
+        misfit, moved, sureness, middles = asked(found)
+        tries.append((misfit, found))
         if max(size) <= LONGEST:  # no finer than the proof, in which it was found
             break
         down, across = (
             np.interp(at, np.arange(len(axis)), axis) for at, axis in zip(middles, grey.positions(size), strict=True)
         )
-        cubic = followed(grey.found.cubic, (down, across), moved, sureness, unit=2 / max(size))
-        grey = replace(grey, found=replace(grey.found, cubic=cubic))
+        found = replace(found, cubic=followed(found.cubic, (down, across), moved, sureness, unit=2 / max(size)))
     misfit, found = min(tries, key=lambda each: each[0])
+    whole = _one_to_one(replace(placed, found=found), full)
+    if whole is not None:
+        misfit_of_whole, *_ = asked(whole)
+        if misfit_of_whole <= misfit + NO_WORSE:
+            misfit, found = misfit_of_whole, whole
     return replace(placed, found=found), misfit
+
+
+def _one_to_one(placed: _Placed, full: tuple[int, int]) -> Registration | None:
+    """Find where a picture lies that has nearly the raw's own pixels, if it has just those; None if it has not.
+
+    Programs that develop raws, and many cameras, neither scale nor straighten: then a pixel is a photosite, and what
+    seems to be a tenth of one is the uncertainty of the search. Laid by it, detail would be blurred, each time
+    otherwise.
+    """
+    longest, sides = max(placed.picture.shape[:2]), placed.picture.shape[:2]
+    places = evaluated(placed.found.cubic, *placed.positions((LATTICE, LATTICE)))[::-1]
+    offsets, cubic = [], np.zeros((2, 4, 4))
+    for axis, (at, side, length, frame) in enumerate(zip(places, sides, full, placed.frame, strict=True)):
+        there = (at * longest + side) / 2
+        here = (np.arange(LATTICE) + 0.5) / LATTICE * length
+        offset = there - (here[:, None] if axis == 0 else here)
+        nearest = np.rint(np.median(offset))
+        offsets.append(np.abs(offset - nearest).max())
+        to_the_next = (0, 1, 0) if axis == 0 else (0, 0, 1)
+        cubic[(1 - axis, 0, 0)] = (length + 2 * nearest - side) / longest
+        cubic[(1 - axis, *to_the_next[1:])] = length * max(placed.frame) / (frame * longest)
+    return replace(placed.found, cubic=cubic) if max(offsets) <= NEAR else None
 
 
 def _moved(
