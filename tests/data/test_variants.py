@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from crispnet.data import variants as making_variants
-from crispnet.data.variants import LIGHT, SMALLEST, rewritten, variants
+from crispnet.data.variants import BRIGHT, COLOUR, HAZE, LIGHT, SMALLEST, rewritten, variants
 from crispnet.raw.bayer import pack_linear
 from crispnet.raw.image import Box
 from crispnet.raw.reader import open_raw
@@ -14,9 +14,25 @@ from crispnet.raw.writer import write_dng
 from making import one_of_each, raw_image
 
 
+def in_steady_light(monkeypatch):
+    monkeypatch.setattr(making_variants, "LIGHT", (0.0, 0.0))
+    monkeypatch.setattr(making_variants, "COLOUR", 0.0)
+    monkeypatch.setattr(making_variants, "HAZY", 0)
+
+
+def middle_ratio(after, before):
+    middle = (before > 0.1) & (before < 0.4)
+    return float(np.median(after[middle] / before[middle]))
+
+
+def middle_slope(after, before):
+    middle = (before > 0.1) & (before < 0.6)
+    return float(np.polyfit(before[middle], after[middle], 1)[0])
+
+
 @pytest.mark.parametrize("cfa", ["RGGB", "GRBG", "GBRG", "BGGR"])
 def test_a_part_is_cut_out_of_the_crop_with_its_colours_in_order(cfa, monkeypatch):
-    monkeypatch.setattr(making_variants, "LIGHT", (0.0, 0.0))
+    in_steady_light(monkeypatch)
     crop = Box(7, 11, 880, 1180)
     raw = raw_image(height=900, width=1200, cfa=cfa, crop=crop)
     raw = replace(raw, mosaic=np.random.default_rng(0).integers(600, 16000, raw.mosaic.shape).astype(np.uint16))
@@ -37,20 +53,48 @@ def test_a_part_is_cut_out_of_the_crop_with_its_colours_in_order(cfa, monkeypatc
     assert len(corners) > 4
 
 
-def test_light_is_multiplied_and_clipped_and_noise_with_it():
+def test_light_is_multiplied_and_clipped_and_noise_with_it(monkeypatch):
+    monkeypatch.setattr(making_variants, "HAZY", 0)
     profile = np.tile([1e-4, 1e-6], (4, 1))
     raw = replace(raw_image(height=64, width=96), noise_profile=profile)
     before = pack_linear(raw)
-    gains = []
-    for part in variants(raw, count=12, seed=2):  # too small to be cut
+    found = []
+    for part in variants(raw, count=40, seed=2):  # too small to be cut
         after = pack_linear(part)
-        middle = (before > 0.1) & (before < 0.4)
-        gain = float(np.median(after[middle] / before[middle]))
-        gains.append(gain)
-        np.testing.assert_allclose(after, np.minimum(gain * before, 1), atol=2e-3)
-        np.testing.assert_allclose(part.noise_profile, profile * [gain, gain**2], rtol=0.01)
-    assert 2 ** LIGHT[0] <= min(gains) < 0.7
-    assert 1.1 < max(gains) <= 2 ** LIGHT[1]
+        gains = np.array([middle_ratio(*planes) for planes in zip(after, before, strict=True)])
+        found.append(gains)
+        np.testing.assert_allclose(after, np.minimum(gains[:, None, None] * before, 1), atol=2e-3)
+        np.testing.assert_allclose(part.noise_profile, profile * np.stack((gains, gains**2), axis=1), rtol=0.01)
+    red, green, blue, other_green = np.transpose(found)
+    np.testing.assert_allclose(green, other_green, rtol=1e-3)
+    assert 2 ** LIGHT[0] <= min(green) < 0.7
+    assert 1.1 < max(green) <= 2 ** LIGHT[1]
+    for colour in (red, blue):
+        assert np.std(np.log2(colour / green)) == pytest.approx(COLOUR, rel=0.3)
+    assert abs(np.corrcoef(np.log2(red / green), np.log2(blue / green))[0, 1]) < 0.5
+
+
+def test_haze_is_grey_light_that_takes_the_place_of_the_scenes(monkeypatch):
+    in_steady_light(monkeypatch)
+    monkeypatch.setattr(making_variants, "HAZY", 1)
+    raw = raw_image(height=64, width=96)
+    raw = replace(raw, noise_profile=np.tile([1e-3, 1e-3], (4, 1)), white_balance=np.array([2.0, 1.0, 1.6, 1.0]))
+    before = pack_linear(raw)
+    shares = []
+    for part in variants(raw, count=20, seed=4):
+        after = pack_linear(part)
+        share = 1 - middle_slope(after[1], before[1])
+        shares.append(share)
+        added = after - (1 - share) * before
+        bright = share * np.percentile(before[1], BRIGHT) / raw.white_balance
+        np.testing.assert_allclose(added, np.broadcast_to(bright[:, None, None], added.shape), atol=2e-3)
+        # The scene's own light is dimmed with its noise, and haze brings none.
+        dimmed = (1 - share) ** 2 * (1e-3 * before + 1e-3)
+        scale, offset = part.noise_profile.T[:, :, None, None]
+        lit = before > 0.05
+        np.testing.assert_allclose((scale * after + offset)[lit], dimmed[lit], rtol=0.05)
+    assert min(shares) >= -0.01
+    assert 0.2 < max(shares) <= HAZE[1] + 0.01
 
 
 def test_the_same_seed_makes_the_same_and_another_does_not():
