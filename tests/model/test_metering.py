@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from crispnet.model.metering import exposed, shares, tails
+from crispnet.model.metering import casts, exposed, shares, tails
 
 
 def test_the_exposure_brings_the_geometric_mean_to_grey_within_limits():
@@ -60,3 +60,34 @@ def test_tails_add_nothing_before_they_are_learned_from(tiny):
     plain, told = tiny("canonical"), tiny("canonical", tails=3)
     assert told.hidden.weight.shape[1] == plain.hidden.weight.shape[1] + 6
     assert tails(torch.rand(1, 3, 4, 4), 0) == []
+
+
+def test_casts_of_a_flat_picture_are_its_colour_however_bright_it_is():
+    for level in (0.01, 0.18, 2.0):
+        flat = level * torch.tensor([0.5, 1.0, 4.0])[None, :, None, None].expand(2, 3, 12, 16)
+        red, blue = casts(flat, 5)
+        np.testing.assert_allclose(red, np.full((2, 5), math.tanh(-1)), atol=1e-4)
+        np.testing.assert_allclose(blue, np.full((2, 5), math.tanh(2)), atol=1e-4)
+
+
+def test_casts_tell_the_colour_of_haze_from_that_of_the_scene():
+    scene = 0.02 * torch.tensor([2.0, 1.0, 1.0])[:, None, None].expand(3, 20, 30)
+    scene = scene.clone()[None]
+    scene[0, :, :5] = torch.tensor([0.5, 0.6, 1.2])[:, None, None]  # a quarter is bluish, and much brighter
+    red, blue = (each[0].numpy() for each in casts(scene, 10))
+    assert red[-1] == pytest.approx(math.tanh(math.log2(0.5 / 0.6)), abs=0.01)
+    assert blue[-1] == pytest.approx(math.tanh(1), abs=0.01)
+    assert red[0] > red[-1]
+    saturated = scene.clone()
+    saturated[0, :, 5:10] = torch.tensor([4.0, 0.01, 0.01])[:, None, None]  # bright in one colour: no haze
+    assert casts(saturated, 10)[0][0, -1] == pytest.approx(math.tanh(math.log2(0.5 / 0.6)), abs=0.01)
+
+
+def test_casts_of_a_black_picture_are_none():
+    assert all((each == 0).all() for each in casts(torch.zeros(1, 3, 8, 8), 4))
+
+
+def test_casts_add_nothing_before_they_are_learned_from(tiny):
+    plain, told = tiny("canonical"), tiny("canonical", casts=3)
+    assert told.hidden.weight.shape[1] == plain.hidden.weight.shape[1] + 6
+    assert casts(torch.rand(1, 3, 4, 4), 0) == []

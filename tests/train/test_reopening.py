@@ -58,29 +58,33 @@ def test_a_network_comes_back_out_of_its_look(tmp_path):
 
 def test_what_it_is_newly_told_changes_nothing_yet(tmp_path):
     isp = network()
-    options = start_from(exported(isp, tmp_path), tmp_path / "start.safetensors", told={"thresholds": 4, "tails": 5})
+    options = start_from(
+        exported(isp, tmp_path), tmp_path / "start.safetensors", told={"thresholds": 4, "tails": 5, "casts": 2}
+    )
     wider, facts = checkpoint.load(tmp_path / "start.safetensors")
-    assert facts["options"] == options == {**OPTIONS, "thresholds": 4, "tails": 5}
+    assert facts["options"] == options == {**OPTIONS, "thresholds": 4, "tails": 5, "casts": 2}
     torch.testing.assert_close(wider(*seen()), isp(*seen()), rtol=0, atol=1e-6)
 
 
 def test_what_it_was_told_already_it_is_told_still(tmp_path):
-    told = {**OPTIONS, "thresholds": 3, "tails": 2}
+    told = {**OPTIONS, "thresholds": 3, "tails": 2, "casts": 3}
     isp = network(options=told)
     look = exported(isp, tmp_path, options=told)
-    assert start_from(look, tmp_path / "start.safetensors", told={"thresholds": 4, "tails": 5}) == told
+    assert start_from(look, tmp_path / "start.safetensors", told={"thresholds": 4, "tails": 5, "casts": 2}) == told
     again, _ = checkpoint.load(tmp_path / "start.safetensors")
     torch.testing.assert_close(again(*seen()), isp(*seen()), rtol=0, atol=1e-6)
 
 
-def test_tails_come_after_the_shares_that_it_was_told_of(tmp_path):
+def test_tails_and_casts_come_after_the_shares_that_it_was_told_of(tmp_path):
     told = {**OPTIONS, "thresholds": 3}
     isp = network(options=told)
     start_from(
-        exported(isp, tmp_path, options=told), tmp_path / "start.safetensors", told={"thresholds": 4, "tails": 5}
+        exported(isp, tmp_path, options=told),
+        tmp_path / "start.safetensors",
+        told={"thresholds": 4, "tails": 5, "casts": 2},
     )
     again, _ = checkpoint.load(tmp_path / "start.safetensors")
-    assert (again.thresholds, again.tails) == (3, 5)
+    assert (again.thresholds, again.tails, again.casts) == (3, 5, 2)
     torch.testing.assert_close(again(*seen()), isp(*seen()), rtol=0, atol=1e-6)
 
 
@@ -130,7 +134,7 @@ def test_looks_of_one_camera_are_refused(tmp_path):
     options = {"widths": [6, 8, 10], "blocks": 1}
     look = exported(network("unet-residual", options), tmp_path, model="unet-residual", options=options)
     with pytest.raises(LookError, match="made for one camera"):
-        start_from(look, tmp_path / "start.safetensors", told={"thresholds": 4, "tails": 5})
+        start_from(look, tmp_path / "start.safetensors", told={"thresholds": 4, "tails": 5, "casts": 2})
 
 
 @pytest.mark.parametrize("said", [{"options": {**OPTIONS, "dim": 8}}, {"model": "mystery"}, {"options": {"size": 3}}])

@@ -86,7 +86,7 @@ def fit(
             show_default=False,
         ),
     ] = None,
-    steps: Annotated[int, typer.Option(min=1, help="Of learning.")] = 4000,
+    steps: Annotated[int, typer.Option(min=1, help="Of learning.")] = 6000,
     seed: Annotated[int, typer.Option(min=0, help="Another seed, other scenes held out.")] = 1,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a look that exists.")] = False,
     json: Json = False,

@@ -28,7 +28,7 @@ from torch.nn import functional
 
 from crispnet.model.contract import ISP, Metadata
 from crispnet.model.layers import Modulation, compand
-from crispnet.model.metering import exposed, shares, tails
+from crispnet.model.metering import casts, exposed, shares, tails
 from crispnet.model.reconstruction import COLOURS, Reconstruction
 from crispnet.model.semantics import XCiT
 
@@ -71,7 +71,16 @@ class Canonical(ISP):
     start: Tensor
 
     def __init__(
-        self, *, widths: Sequence[int], blocks: int, dim: int, depth: int, thresholds: int, folded: int, tails: int
+        self,
+        *,
+        widths: Sequence[int],
+        blocks: int,
+        dim: int,
+        depth: int,
+        thresholds: int,
+        folded: int,
+        tails: int,
+        casts: int,
     ):
         super().__init__()
         weights = DETAILS * COLOURS if folded > 1 else 0
@@ -87,8 +96,8 @@ class Canonical(ISP):
         self.modulated = (widths[-1], *reversed(widths[:-1]))  # channels: the bottleneck, then on the way up
         start = torch.cat((torch.eye(3).flatten(), tone(), ones_and_zeros(self.modulated)))
         self.register_buffer("start", start)
-        self.thresholds, self.tails = thresholds, tails
-        self.hidden = nn.Linear(dim + 3 + 2 * thresholds + 2 * tails, HIDDEN)
+        self.thresholds, self.tails, self.casts = thresholds, tails, casts
+        self.hidden = nn.Linear(dim + 3 + 2 * (thresholds + tails + casts), HIDDEN)
         self.head = zeroed(nn.Linear(HIDDEN, len(start)))
 
     def scene(self, thumbnail: Tensor, metadata: Metadata) -> Tensor:
@@ -96,20 +105,31 @@ class Canonical(ISP):
 
         The user's exposure is added to what the network finds right, so the network does not see it.
         """
+        return self.grade(self.see(thumbnail, metadata), metadata)
+
+    def see(self, thumbnail: Tensor, metadata: Metadata) -> Tensor:
+        """See all that needs the pixels of the thumbnail: (b, 1 + n), the gain and then n facts.
+
+        Of all weights only the eye's take part, so an eye that learns no more sees the same for ever.
+        """
         light = metadata.white_balance
         balanced = (thumbnail * light[:, :COLOURS, None, None]).clamp(max=1)
         canonical = mixed(metadata.to_srgb, balanced)
         gain = exposed(canonical)
         common = gain[:, :, None, None] * canonical
         seen = self.eye(functional.avg_pool2d(compand(common), 2))
-        bright = shares(common, self.thresholds) + tails(common, self.tails)
-        facts = torch.cat((gain.log2(), light[:, 0::2].log(), *bright), dim=1)
+        told = shares(common, self.thresholds) + tails(common, self.tails) + casts(common, self.casts)
+        return torch.cat((gain, seen.to(gain.dtype), gain.log2(), light[:, 0::2].log(), *told), dim=1)
+
+    def grade(self, seen: Tensor, metadata: Metadata) -> Tensor:
+        """Decide by what ``see`` saw: what ``scene`` gives."""
+        gain, facts = seen[:, :1], seen[:, 1:]
         # Only differences pass through layers that may run in 16 bits.
-        found = self.start + self.head(functional.gelu(self.hidden(torch.cat((seen, facts.to(seen.dtype)), dim=1))))
+        found = self.start + self.head(functional.gelu(self.hidden(facts)))
         own, rest = found[:, :9].reshape(-1, 3, 3), found[:, 9:]
         gain = gain * 2.0 ** metadata.exposure[:, None]
         matrix = gain * product(own, metadata.to_srgb).flatten(1)
-        return torch.cat((light, gain, matrix, rest), dim=1)
+        return torch.cat((metadata.white_balance, gain, matrix, rest), dim=1)
 
     def render(self, packed: Tensor, scene: Tensor) -> Tensor:
         """Grade every pixel alike, and let the UNet add the rest."""
@@ -147,6 +167,7 @@ def canonical(
     thresholds: int = 0,
     folded: int = 2,
     tails: int = 0,
+    casts: int = 0,
 ) -> Canonical:
     """Make the network of the shipped look.
 
@@ -158,9 +179,10 @@ def canonical(
         thresholds: of brightness at which it is told the shares of the picture beyond.
         folded: cells each way that the UNet's finest level sees as one.
         tails: of brightness at which it is told how little of the picture is beyond.
+        casts: of brightness at which it is told the colour of what is beyond.
     """
-    sizes = {"blocks": blocks, "dim": dim, "depth": depth, "thresholds": thresholds, "folded": folded, "tails": tails}
-    return Canonical(widths=tuple(widths), **sizes)
+    told = {"thresholds": thresholds, "tails": tails, "casts": casts}
+    return Canonical(widths=tuple(widths), blocks=blocks, dim=dim, depth=depth, folded=folded, **told)
 
 
 def zeroed(layer: Layer) -> Layer:

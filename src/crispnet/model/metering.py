@@ -1,4 +1,4 @@
-"""How bright a scene is, and how its brightness is spread: what automatic exposures and levels go by.
+"""How bright a scene is, and how its brightness and colour are spread: what automatic developers go by.
 
 Scenes are thumbnails, (b, 3, h, w) linear sRGB, balanced by their light. All of it is differentiable.
 """
@@ -63,6 +63,27 @@ def tails(exposed: Tensor, thresholds: int) -> list[Tensor]:
         some = [(sign * (stops - each) / SHARP).sigmoid().mean(dim=(1, 2)) for each in beyond.unbind()]
         ends.append(1 - torch.stack(some, dim=1).clamp(min=SEEN).log() / math.log(SEEN))
     return ends
+
+
+def casts(exposed: Tensor, thresholds: int) -> list[Tensor]:
+    """Tell the colour of what is brighter than each threshold in (b, 3, h, w) exposed pictures.
+
+    A pixel counts by its darkest colour, so what is bright is nearly grey, as haze and white things are: the lowest
+    threshold tells the mean of nearly all (the grey world of automatic white balances), the highest the colour of the
+    brightest (their white patch, and what removers of haze take for its light).
+
+    Returns:
+        Two (b, thresholds), EV by which red, and blue, are brighter than green, held between -1 and 1 so that no scene
+        is far from all that were learned from; nothing for no thresholds.
+    """
+    if not thresholds:
+        return []
+    stops = _stops(exposed.amin(dim=1))
+    beyond = torch.linspace(DARK, BRIGHT, thresholds, device=exposed.device)
+    lit = exposed.clamp(min=DARKEST)
+    means = [(lit * ((stops - each) / SOFTNESS).sigmoid()[:, None]).mean(dim=(2, 3)).log2() for each in beyond.unbind()]
+    red, green, blue = torch.stack(means, dim=2).unbind(1)
+    return [(red - green).tanh(), (blue - green).tanh()]
 
 
 def _luminance(linear: Tensor) -> Tensor:

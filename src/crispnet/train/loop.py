@@ -229,8 +229,8 @@ class _Sitting:
         self.log.write(counts.step, found)
         delta_e = found["validation_delta_e"]
         # Weights of an earlier stage know nothing of what only this one shows, however well they do on small frames.
-        first = counts.best is None or place > counts.best_stage
-        best = delta_e if first else min(delta_e, counts.best)
+        before = counts.best if place == counts.best_stage else None
+        best = delta_e if before is None else min(delta_e, before)
         if math.isfinite(delta_e) and delta_e <= best * (1 + recipe.tolerance):
             counts.best, counts.best_stage = best, place
             weights, facts = self.state.average.state_dict(), {"recipe": recipe.name, "step": counts.step, **found}

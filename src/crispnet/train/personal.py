@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from crispnet.data.patches import Stage
+from crispnet.train.memory import EYE
 from crispnet.train.recipes import Recipe, Stages
 
 NAME = "personal"
 TOLD: Mapping[str, int] = {
     "thresholds": 10,
     "tails": 19,
-}  # of brightness, see ``model.metering``: every EV, and every half
-STEPS = 4000  # as `crispnet fit --help` says
+    "casts": 3,
+}  # of brightness, see ``model.metering``: every EV, every half, and nearly all, the brighter part and the brightest
+STEPS = 6000  # as `crispnet fit --help` says
 PATCH = (96, 128)  # packed cells
 FRAMES: Stages = (
     (Stage("frames", (46, 60), scenes=8), 0.6),
@@ -48,7 +50,8 @@ def personal(start: Path, options: Mapping[str, Any], *, detail: bool, steps: in
         options=dict(options),
         objective="delta-e",
         start_from=str(start),
-        frozen=("eye.",),
+        frozen=(EYE,),
+        frozen_statistics=True,
         stages=WITH_DETAIL if detail else FRAMES,
         steps=steps,
         learning_rate=6e-4,

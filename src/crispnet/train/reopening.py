@@ -37,7 +37,7 @@ def start_from(look: LookFile, path: Path, *, told: Mapping[str, int]) -> Mappin
     Args:
         look: made by ``export`` of the network "canonical".
         path: of the checkpoint, usually ending in ``.safetensors``.
-        told: of how many ``thresholds`` and ``tails`` of brightness the network is to be told (see
+        told: of how many ``thresholds``, ``tails`` and ``casts`` the network is to be told (see
             ``model.canonical.canonical``), where it is told none yet. What is new to it does not change what it
             renders, until it learns.
 

@@ -24,6 +24,7 @@ from crispnet.look.file import LookFile
 from crispnet.look.shelf import ENDING
 from crispnet.model import catalogue, checkpoint
 from crispnet.model.contract import ISP
+from crispnet.train.memory import Memory, memory
 from crispnet.train.recipes import Recipe
 from crispnet.train.reopening import weights_for
 
@@ -60,12 +61,21 @@ class Counts:
 
 @dataclass(eq=False)
 class State:
-    """Everything that the next step depends on, beside the recipe and the frames."""
+    """Everything that the next step depends on, beside the recipe and the frames.
+
+    Attributes:
+        model: the weights that learn.
+        average: their running average.
+        adam: its moments.
+        counts: see there.
+        memory: of what the model's eye has seen, where it may be remembered; it saves time, and is not kept.
+    """
 
     model: ISP
     average: ISP
     adam: torch.optim.Adam
     counts: Counts
+    memory: Memory | None = None
 
 
 def first_state(recipe: Recipe, *, device: torch.device) -> State:
@@ -87,7 +97,7 @@ def first_state(recipe: Recipe, *, device: torch.device) -> State:
     # Fused, a step costs a quarter; it is elementwise, so the order of threads does not show.
     learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
     adam = torch.optim.Adam(learning, lr=recipe.learning_rate, betas=(0.9, 0.999), fused=True)
-    return State(model, average, adam, Counts())
+    return State(model, average, adam, Counts(), memory(model, recipe))
 
 
 def freeze_statistics(model: nn.Module) -> None:

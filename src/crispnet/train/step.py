@@ -10,7 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from crispnet.data.patches import Batch
+from crispnet.model.canonical import Canonical
 from crispnet.model.contract import ISP, Metadata
+from crispnet.train.memory import Memory
 from crispnet.train.objectives import objective
 from crispnet.train.recipes import Recipe
 from crispnet.train.state import State
@@ -47,20 +49,24 @@ def render(isp: ISP, batch: Batch, *, precision: str) -> Tensor:
 def _loss(state: State, batch: Batch, recipe: Recipe) -> Tensor:
     stage, _ = recipe.stages[recipe.stage_at(state.counts.step)]
     with _precision(state.model, recipe.precision):
-        pictures = state.model.pictures(*_seen(state.model, batch), finest=stage.finest)
+        pictures = state.model.pictures(*_seen(state.model, batch, state.memory), finest=stage.finest)
     codes = _there(batch.codes, pictures[0].device)
     target = codes.float() / (255 if codes.dtype == torch.uint8 else 1)
     return objective(recipe.objective, vgg=recipe.vgg)([picture.float() for picture in pictures], target)
 
 
-def _seen(isp: ISP, batch: Batch) -> tuple[Tensor, Tensor]:
+def _seen(isp: ISP, batch: Batch, memory: Memory | None = None) -> tuple[Tensor, Tensor]:
     """Let the scenes of a batch be seen: its packed planes (b, 4, h, w) and the scene (b, n) of each."""
     device = next(isp.parameters()).device
     balance = _there(batch.white_balance, device)
     metadata = Metadata(balance, _there(batch.to_srgb, device), torch.zeros_like(balance[:, 0]))
     packed = _there(batch.packed, device).float().contiguous(memory_format=torch.channels_last)
     thumbnail = _there(batch.thumbnail, device).contiguous(memory_format=torch.channels_last)
-    return packed, isp.scene(thumbnail, metadata)[_there(batch.scene_of, device)]
+    if memory is not None and isinstance(isp, Canonical):
+        scene = isp.grade(memory.seen(isp, batch, thumbnail, metadata), metadata)
+    else:
+        scene = isp.scene(thumbnail, metadata)
+    return packed, scene[_there(batch.scene_of, device)]
 
 
 def _precision(isp: ISP, precision: str) -> torch.autocast:
