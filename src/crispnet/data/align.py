@@ -194,12 +194,11 @@ def _one_to_one(placed: _Placed, full: tuple[int, int]) -> Registration | None:
     for axis, (at, side, length, frame) in enumerate(zip(places, sides, full, placed.frame, strict=True)):
         there = (at * longest + side) / 2
         here = (np.arange(LATTICE) + 0.5) / LATTICE * length
-        offset = there - (here[:, None] if axis == 0 else here)
+        offset = there - np.expand_dims(here, 1 - axis)
         nearest = np.rint(np.median(offset))
         offsets.append(np.abs(offset - nearest).max())
-        to_the_next = (0, 1, 0) if axis == 0 else (0, 0, 1)
-        cubic[(1 - axis, 0, 0)] = (length + 2 * nearest - side) / longest
-        cubic[(1 - axis, *to_the_next[1:])] = length * max(placed.frame) / (frame * longest)
+        cubic[1 - axis, 0, 0] = (length + 2 * nearest - side) / longest
+        cubic[1 - axis, 1 - axis, axis] = length * max(placed.frame) / (frame * longest)
     return replace(placed.found, cubic=cubic) if max(offsets) <= NEAR else None
 
 

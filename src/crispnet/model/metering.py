@@ -38,8 +38,7 @@ def shares(exposed: Tensor, thresholds: int) -> list[Tensor]:
     stops = _stops(luminance)
     down, across = (torch.linspace(-1, 1, side, device=exposed.device) for side in luminance.shape[1:])
     middle = torch.exp(-(down[:, None].square() + across.square()) / (2 * MIDDLE**2))
-    beyond = torch.linspace(DARK, BRIGHT, thresholds, device=exposed.device)
-    counts = [((stops - each) / SOFTNESS).sigmoid() for each in beyond.unbind()]
+    counts = _beyond(stops, thresholds, SOFTNESS)
     return [
         torch.stack([(weights * count).mean(dim=(1, 2)) for count in counts], dim=1)
         for weights in (torch.ones_like(middle), middle / middle.mean())
@@ -57,10 +56,9 @@ def tails(exposed: Tensor, thresholds: int) -> list[Tensor]:
     """
     if not thresholds:
         return []
-    beyond = torch.linspace(DARK, BRIGHT, thresholds, device=exposed.device)
     ends = []
-    for sign, stops in ((1, _stops(exposed.amax(dim=1))), (-1, _stops(exposed.amin(dim=1)))):
-        some = [(sign * (stops - each) / SHARP).sigmoid().mean(dim=(1, 2)) for each in beyond.unbind()]
+    for softness, stops in ((SHARP, _stops(exposed.amax(dim=1))), (-SHARP, _stops(exposed.amin(dim=1)))):
+        some = [count.mean(dim=(1, 2)) for count in _beyond(stops, thresholds, softness)]
         ends.append(1 - torch.stack(some, dim=1).clamp(min=SEEN).log() / math.log(SEEN))
     return ends
 
@@ -79,11 +77,16 @@ def casts(exposed: Tensor, thresholds: int) -> list[Tensor]:
     if not thresholds:
         return []
     stops = _stops(exposed.amin(dim=1))
-    beyond = torch.linspace(DARK, BRIGHT, thresholds, device=exposed.device)
     lit = exposed.clamp(min=DARKEST)
-    means = [(lit * ((stops - each) / SOFTNESS).sigmoid()[:, None]).mean(dim=(2, 3)).log2() for each in beyond.unbind()]
+    means = [(lit * count[:, None]).mean(dim=(2, 3)).log2() for count in _beyond(stops, thresholds, SOFTNESS)]
     red, green, blue = torch.stack(means, dim=2).unbind(1)
     return [(red - green).tanh(), (blue - green).tanh()]
+
+
+def _beyond(stops: Tensor, thresholds: int, softness: float) -> list[Tensor]:
+    """Tell how far each of (b, h, w) counts as beyond each threshold, from 0 to 1; as below it for softness below 0."""
+    levels = torch.linspace(DARK, BRIGHT, thresholds, device=stops.device)
+    return [((stops - level) / softness).sigmoid() for level in levels.unbind()]
 
 
 def _luminance(linear: Tensor) -> Tensor:

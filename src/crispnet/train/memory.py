@@ -5,44 +5,49 @@ its weights, and its normalisation layers keep their statistics, it sees the sam
 """
 
 import hashlib
+from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from crispnet.data.patches import Batch
 from crispnet.model.canonical import Canonical
-from crispnet.model.contract import ISP, Metadata
+from crispnet.model.contract import ISP
 from crispnet.train.recipes import Recipe
 
 EYE = "eye."  # of its weights' names
 
 
 class Memory:
-    """What has been seen, by what was shown."""
+    """What has been seen of each scene, by what was shown of it."""
 
     def __init__(self) -> None:
         self._seen: dict[bytes, Tensor] = {}
 
-    def seen(self, isp: Canonical, batch: Batch, thumbnail: Tensor, metadata: Metadata) -> Tensor:
-        """Give what ``isp.see`` sees of each scene of a batch, (s, n).
+    def seen(self, batch: Batch, look: Callable[[slice], Tensor]) -> Tensor:
+        """Give what is seen of each scene of a batch, (s, n).
 
         Each is looked at alone, so what is remembered does not depend on what it was first shown with, and a run that
         goes on with nothing remembered is the one that was never stopped.
 
         Args:
-            isp: whose eye learns no more.
             batch: what is shown.
-            thumbnail: its thumbnails, where the network is.
-            metadata: the same of what is known.
+            look: sees some of its scenes, (1, n) of one; asked for those that were never seen.
         """
-        shown = zip(batch.thumbnail, batch.white_balance, batch.to_srgb, strict=True)
-        digests = [hashlib.sha256(b"".join(part.tobytes() for part in scene)).digest() for scene in shown]
+        digests = [_digest(*scene) for scene in zip(batch.thumbnail, batch.white_balance, batch.to_srgb, strict=True)]
         for place, digest in enumerate(digests):
             if digest not in self._seen:
-                alone = slice(place, place + 1)
                 with torch.no_grad():
-                    self._seen[digest] = isp.see(thumbnail[alone], Metadata(*(each[alone] for each in metadata)))
+                    self._seen[digest] = look(slice(place, place + 1))
         return torch.cat([self._seen[digest] for digest in digests])
+
+
+def _digest(*shown: np.ndarray) -> bytes:
+    digest = hashlib.sha256()
+    for values in shown:
+        digest.update(np.ascontiguousarray(values).data)
+    return digest.digest()
 
 
 def memory(isp: ISP, recipe: Recipe) -> Memory | None:

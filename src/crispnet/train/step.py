@@ -61,11 +61,15 @@ def _seen(isp: ISP, batch: Batch, memory: Memory | None = None) -> tuple[Tensor,
     balance = _there(batch.white_balance, device)
     metadata = Metadata(balance, _there(batch.to_srgb, device), torch.zeros_like(balance[:, 0]))
     packed = _there(batch.packed, device).float().contiguous(memory_format=torch.channels_last)
-    thumbnail = _there(batch.thumbnail, device).contiguous(memory_format=torch.channels_last)
+
+    def shown(some: slice) -> tuple[Tensor, Metadata]:
+        thumbnail = _there(batch.thumbnail[some], device).contiguous(memory_format=torch.channels_last)
+        return thumbnail, Metadata(*(each[some] for each in metadata))
+
     if memory is not None and isinstance(isp, Canonical):
-        scene = isp.grade(memory.seen(isp, batch, thumbnail, metadata), metadata)
+        scene = isp.grade(memory.seen(batch, lambda some: isp.see(*shown(some))), metadata)
     else:
-        scene = isp.scene(thumbnail, metadata)
+        scene = isp.scene(*shown(slice(None)))
     return packed, scene[_there(batch.scene_of, device)]
 
 
