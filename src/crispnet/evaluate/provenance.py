@@ -30,16 +30,22 @@ def provenance(*, precision: str) -> dict[str, object]:
 
 
 def machine() -> dict[str, object]:
-    """Describe the machine: processor, how many of its cores we may use, memory, system."""
+    """Describe the machine: processor, how many of its cores we may use, memory, system; a graphics card if in use."""
     cpu = re.search(r"model name\s*:\s*(.*)", _text("/proc/cpuinfo"))
     memory = re.search(r"MemTotal:\s*(\d+)", _text("/proc/meminfo"))
     system = re.search(r'PRETTY_NAME="?([^"\n]*)', _text("/etc/os-release"))
-    return {
+    return _card() | {
         "cpu": cpu[1] if cpu else platform.processor() or "unknown",
         "cores": cores(),
         "memory_gb": round(int(memory[1]) * 1024 / 1e9, 1) if memory else None,
         "os": f"{system[1] if system else platform.system()}, kernel {platform.release()}",
     }
+
+
+def _card() -> dict[str, object]:
+    """Name the graphics card, if networks run on one: only PyTorch's can, and only where it was imported."""
+    torch = sys.modules.get("torch")
+    return {"gpu": torch.cuda.get_device_name()} if torch and torch.cuda.is_available() else {}
 
 
 def commit() -> str:

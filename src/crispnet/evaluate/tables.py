@@ -206,7 +206,7 @@ def _number(value: Any, metric: str) -> float:
 
 def _facts(document: Mapping[str, Any]) -> dict[str, str]:
     origin, facts = document["provenance"], document["facts"]
-    usual = {"cpu": "{}", "cores": "{} cores", "memory_gb": "{} GB", "os": "{}"}
+    usual = {"gpu": "{}", "cpu": "{}", "cores": "{} cores", "memory_gb": "{} GB", "os": "{}"}
     machine = (usual.get(name, name + " {}").format(value) for name, value in origin["machine"].items())
     data = facts.get("data", "not recorded")
     return {

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from crispnet.data.patches import Stage
-from crispnet.train.recipes import GROWING, LEVELS, PAPER, RECIPES, Recipe, Stages
+from crispnet.train.recipes import LEVELS, PAPER, RECIPES, Recipe, Stages
 
 SETS = {"monitor": "monitor-v1", "real": "real-v1", "scratch": "real-v1"}  # names of the frozen captures
 LEVEL_BY_LEVEL = ("pynet", "pynet-ca")  # learn one size after another, the smallest first
@@ -95,7 +95,17 @@ HALVED: Mapping[str, Mapping[str, Any]] = {
 # Patches of 368 x 480 in batches of 32 (paper, section 4.2; MetaISP's code). Our frames hold one to six patches and
 # not 64, so 100 epochs over the captures are fewer steps than the paper's.
 PATCHES: Stages = ((Stage("patches", (184, 240), scenes=8, patches=4), 1.0),)
-REFINING: Stages = ((Stage("frames", (92, 120), scenes=8), 0.4), (Stage("patches", (184, 240), scenes=4), 0.6))
+# Such a patch is a 64th of the paper's frames, and shows nothing of the scene. So do 48 x 64 cells of ours.
+GLIMPSES: Stages = ((Stage("patches", (48, 64), scenes=8, patches=4), 1.0),)
+# Levels of few pixels learn from many patches, as PyNET's own schedule has it.
+GLIMPSES_BY_LEVEL: Stages = (
+    (Stage("patches", (64, 64), scenes=8, patches=4, finest=5), 0.08),
+    (Stage("patches", (64, 64), scenes=8, patches=4, finest=4), 0.10),
+    (Stage("patches", (64, 64), scenes=8, patches=4, finest=3), 0.12),
+    (Stage("patches", (64, 64), scenes=8, patches=4, finest=2), 0.20),
+    (Stage("patches", (64, 64), scenes=8, patches=2, finest=1), 0.25),
+    (Stage("patches", (64, 64), scenes=8, patches=1), 0.25),
+)
 PROFILES: Mapping[str, Profile] = {
     "paper": Profile(
         name="paper",
@@ -113,8 +123,8 @@ PROFILES: Mapping[str, Profile] = {
         steps=2400,
         fine_tuning=600,
         rate=6e-4,
-        stages=GROWING,
-        levels=LEVELS,
-        refining=REFINING,
+        stages=GLIMPSES,
+        levels=GLIMPSES_BY_LEVEL,
+        refining=GLIMPSES,
     ),
 }
