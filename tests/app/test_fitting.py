@@ -6,6 +6,7 @@ import re
 import signal
 import sys
 import threading
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,16 +17,17 @@ from typer.testing import CliRunner
 
 import crispnet
 from crispnet.alone import alone_in
-from crispnet.app import colours, fitting, varying
-from crispnet.app.becoming import as_table
+from crispnet.app import becoming, colours, fitting, varying
+from crispnet.app.becoming import as_table, version_of
 from crispnet.app.cli import app
 from crispnet.app.commanding import check_template
 from crispnet.data.pairs import Pair, read_manifest
 from crispnet.errors import CrispnetError
 from crispnet.evaluate.controls import Curve, Lut, MatrixCurve
-from crispnet.evaluate.judging import judge
+from crispnet.evaluate.judging import Verdict, judge
 from crispnet.evaluate.samples import camera_values
 from crispnet.look.file import CARD
+from crispnet.model import checkpoint
 from crispnet.model.catalogue import build
 from crispnet.model.contract import Metadata
 from crispnet.raw.orientation import upright
@@ -145,7 +147,7 @@ def test_a_fit_that_was_interrupted_goes_on_to_the_same_look(fitted, folder, tin
         patched.setattr(fitting, "train", interrupted)
         result = run(*words)
     assert result.exit_code == 1
-    assert "Stopped and saved after 1 of 3 steps" in result.stderr
+    assert "Stopped and saved after 1 of 2 steps" in result.stderr
     with alone_in(tmp_path / "mine.onnx.fit"):
         result = run(*words)
     assert (result.exit_code, "Another process is working at" in result.stderr) == (3, True)
@@ -157,6 +159,51 @@ def test_a_fit_that_was_interrupted_goes_on_to_the_same_look(fitted, folder, tin
     again = run(*words)
     assert again.exit_code == 0, again.output
     assert json.loads(again.stdout)["delta_e"] == said["delta_e"]
+    assert crispnet.load_look(str(tmp_path / "mine.onnx")).version == crispnet.load_look(said["look"]).version
+
+
+def test_what_judged_is_learned_from_at_last(folder, tiny, tmp_path, monkeypatch):
+    """A network that wins goes on with all pairs, and the figures are those of before."""
+    monkeypatch.setattr(Verdict, "best", lambda _, names: names[-1])
+    trained = []
+    train = fitting.train
+
+    def watched(recipe, frames, validation, run, **options):
+        trained.append((recipe, [frame.name for frame in frames], [frame.name for frame in validation]))
+        return train(recipe, frames, validation, run, **options)
+
+    monkeypatch.setattr(fitting, "train", watched)
+    look = tmp_path / "mine.onnx"
+    result = run(folder, "-o", look, "--look", tiny, "--steps", 8, "--json")
+    assert result.exit_code == 0, result.output
+    (first, learned, judged), (last, everything, _) = trained
+    assert {*learned, *judged} <= set(everything)
+    assert not set(learned) & set(judged)
+    assert len(everything) == len(read_manifest(tmp_path / "mine.onnx.fit" / "laid" / "manifest.jsonl"))
+    assert (first.steps, last.steps) == (6, 2)
+    assert last.start_from == str(tmp_path / "mine.onnx.fit" / "run")
+    weights, _ = checkpoint.load(tmp_path / "mine.onnx.fit" / "run-at-last" / "best.safetensors")
+    before, _ = checkpoint.load(tmp_path / "mine.onnx.fit" / "run" / "best.safetensors")
+    assert crispnet.load_look(str(look)).version == version_of(weights) != version_of(before)
+    assert f"{len(everything)} pairs" in crispnet.load_look(str(look)).card["learned from"]
+    assert "learned from the held-out pictures, too" in Path(json.loads(result.stdout)["report"]).read_text("utf-8")
+
+
+def test_a_control_that_wins_is_fitted_to_all_pairs(folder, tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(Verdict, "best", lambda _, names: names[0])
+    fitted_to = []
+
+    def fit(frames):
+        fitted_to.append(len(frames))
+        return Curve.fit(frames)
+
+    monkeypatch.setattr(becoming, "CONTROLS", {"curve": fit})
+    result = run(folder, "-o", tmp_path / "mine.onnx", "--look", tiny, "--steps", 2, "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["chosen"] == "curve"
+    pairs = read_manifest(tmp_path / "mine.onnx.fit" / "laid" / "manifest.jsonl")
+    assert fitted_to == [sum(pair.split == "train" for pair in pairs), len(pairs)]
+    assert not (tmp_path / "mine.onnx.fit" / "run-at-last").exists()
 
 
 def test_pictures_may_be_made_by_a_command(folder, tiny, tmp_path):
@@ -196,7 +243,7 @@ crispnet.develop(raw, "plain", exposure={exposure}).save(picture)
 """
 
 
-def test_a_command_is_asked_for_variants_of_the_raws_that_are_learned_from(folder, tiny, tmp_path, monkeypatch):
+def test_a_command_is_asked_for_variants_of_the_raws_and_none_of_them_judges(folder, tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(varying, "EACH", 2)  # each is a process
     program = tmp_path / "isp.py"
     program.write_text(PROGRAM.format(exposure=0.2))
@@ -206,11 +253,14 @@ def test_a_command_is_asked_for_variants_of_the_raws_that_are_learned_from(folde
     assert result.exit_code == 0, result.output
     place = tmp_path / "c.onnx.fit"
     pairs, more = (read_manifest(place / name / "manifest.jsonl") for name in ("pairs", "variants"))
+    splits = {pair.scene: pair.split for pair in pairs}
+    assert Counter(pair.scene for pair in more) == dict.fromkeys(splits, 2)
+    assert all(pair.split == splits[pair.scene] for pair in more)
     learned = [pair for pair in pairs if pair.split == "train"]
-    assert len(more) == 2 * len(learned)
-    assert {pair.scene for pair in more} == {pair.scene for pair in learned}
-    assert {pair.split for pair in more} == {"train"}
-    assert f"{len(learned)} pairs and {len(more)} variants of them to learn from" in result.stderr
+    assert f"{len(learned)} pairs and {2 * len(learned)} variants of them to learn from" in result.stderr
+    assert json.loads(result.stdout)["held_out"] == sum(pair.split == "test" for pair in pairs) or 1
+    assert f"{len(pairs)} pairs" in crispnet.load_look(str(tmp_path / "c.onnx")).card["learned from"]
+    assert f"{len(more)} variants" in crispnet.load_look(str(tmp_path / "c.onnx")).card["learned from"]
     for pair in more:
         expected = crispnet.develop(pair.raw, "plain", exposure=0.2, depth=8)
         found = picture_file(pair.picture).pixels.astype(int)

@@ -3,9 +3,10 @@
 import datetime
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -27,7 +28,19 @@ from crispnet.version import VERSION
 WEIGHTS = "best.safetensors"
 BEFORE, AFTER = "before", "after"
 TOP = 2.5  # balanced camera values of the last nodes of a curve's table: beyond what white balance makes of white
+CONTROLS: Mapping[str, Callable[[Sequence[Frame]], Control]] = {
+    "curve": Curve.fit,
+    "3 × 3 + curve": MatrixCurve.fit,
+    "3-D table": Lut.fit,
+}
 LICENCE = "yours; made from your own pictures"
+
+
+class Choice(NamedTuple):
+    """The name of the best control, and of what becomes the look."""
+
+    control: str
+    chosen: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,18 +67,24 @@ class Contenders:
             RunError: the run has no weights that can be used.
         """
         network, facts = checkpoint.load(run / WEIGHTS)
-        controls: dict[str, Control] = {
-            "curve": Curve.fit(frames),
-            "3 × 3 + curve": MatrixCurve.fit(frames),
-            "3-D table": Lut.fit(frames),
-        }
+        controls = {name: fit(frames) for name, fit in CONTROLS.items()}
         renders = {BEFORE: as_look(before), **controls, AFTER: as_look(TorchLook(network, name=AFTER))}
         return cls(renders, controls, network, facts["options"])
 
-    def choose(self, verdict: Verdict) -> tuple[str, str]:
+    def after_all(self, chosen: str, run: Path, frames: Sequence[Frame]) -> "Contenders":
+        """Let what was chosen be what has learned from all frames: the weights of a later run, or a control.
+
+        Raises:
+            RunError: the run has no weights that can be used.
+        """
+        if chosen == AFTER:
+            return replace(self, network=checkpoint.load(run / WEIGHTS)[0])
+        return replace(self, controls={chosen: CONTROLS[chosen](frames)})
+
+    def choose(self, verdict: Verdict) -> Choice:
         """Name the best control, and what becomes the look: that, or the network where it is better."""
         control = verdict.best(list(self.controls))
-        return control, verdict.best([control, AFTER])
+        return Choice(control, verdict.best([control, AFTER]))
 
 
 def become(path: Path, contenders: Contenders, chosen: str, *, facts: Mapping[str, str], overwrite: bool) -> None:
@@ -83,7 +102,6 @@ def become(path: Path, contenders: Contenders, chosen: str, *, facts: Mapping[st
     """
     table = None if chosen == AFTER else as_table(contenders.controls[chosen])
     isp: ISP = contenders.network if table is None else table
-    version = hashlib.sha256(b"".join(value.numpy().tobytes() for value in isp.state_dict().values())).hexdigest()[:8]
     own = {"model": "canonical", "options": dict(contenders.options)}
     card = {
         "summary": f"A look of one's own: {'a network' if table is None else f'a {chosen}'} fitted to pictures.",
@@ -94,7 +112,12 @@ def become(path: Path, contenders: Contenders, chosen: str, *, facts: Mapping[st
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "software": f"crispnet {VERSION}",
     }
-    export(isp, path, name=path.stem, version=version, card={**facts, **card}, overwrite=overwrite)
+    export(isp, path, name=path.stem, version=version_of(isp), card={**facts, **card}, overwrite=overwrite)
+
+
+def version_of(isp: ISP) -> str:
+    """Tell a network from others of its name, by its weights."""
+    return hashlib.sha256(b"".join(value.numpy().tobytes() for value in isp.state_dict().values())).hexdigest()[:8]
 
 
 def as_table(control: Control) -> Table:

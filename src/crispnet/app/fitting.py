@@ -7,6 +7,7 @@ Beside LOOK.onnx lies LOOK.onnx.fit/, by which an interrupted fit goes on:
     pairs/              which raws and pictures belong together (``crispnet data scan``)
     laid/               those pictures, laid over their photosites (``crispnet data align``)
     run/                the network that learns (``crispnet train``)
+    run-at-last/        and goes on with all pairs, those that were held out among them
     report.html         how far the look is from pictures that were held out, before and after, and simple controls
 """
 
@@ -21,20 +22,20 @@ import typer
 from crispnet.alone import alone_in
 from crispnet.app import batch
 from crispnet.app.aligning import lay
-from crispnet.app.becoming import AFTER, BEFORE, Contenders, become
-from crispnet.app.collecting import MANIFEST, complain_of, frames_of
+from crispnet.app.becoming import AFTER, BEFORE, Choice, Contenders, become
+from crispnet.app.collecting import MANIFEST
 from crispnet.app.commanding import check_template, make_pictures
+from crispnet.app.dealing import Material, material_of, own
 from crispnet.app.refusing import complain
 from crispnet.app.scanning import Wish as Scan
 from crispnet.app.scanning import find_pairs
 from crispnet.app.training import say_remarks
-from crispnet.app.varying import VARIANT, varied
+from crispnet.app.varying import varied
 from crispnet.app.watching import watched
 from crispnet.data.finding import Finder
 from crispnet.data.frames import Frame
 from crispnet.data.pairs import Pair, read_manifest, write_manifest
-from crispnet.data.target import LAID
-from crispnet.errors import CrispnetError, DataError
+from crispnet.errors import CrispnetError
 from crispnet.evaluate.fit_page import fit_page
 from crispnet.evaluate.judging import Verdict, judge
 from crispnet.files import check_destination, make_folder, write_whole
@@ -42,7 +43,8 @@ from crispnet.look.file import LookFile
 from crispnet.look.shelf import file_of, load_look
 from crispnet.train.loop import Progress, Run
 from crispnet.train.loop import fit as train
-from crispnet.train.personal import PATCH, TOLD, personal
+from crispnet.train.personal import TOLD, at_last, personal
+from crispnet.train.recipes import Recipe
 from crispnet.train.reopening import start_from
 
 MINUTES = 10.0  # between two shots of one scene
@@ -67,44 +69,10 @@ class Wish:
         """Where everything but the look lies."""
         return self.output.with_name(f"{self.output.name}.fit")
 
-
-@dataclass(frozen=True, eq=False)
-class Material:
-    """What a look is fitted to.
-
-    Attributes:
-        frames: to learn from.
-        validation: to choose the best weights by.
-        held_out: to judge by. Where scenes are few, the same as ``validation``.
-    """
-
-    frames: Sequence[Frame]
-    validation: Sequence[Frame]
-    held_out: Sequence[Frame]
-
     @property
-    def shared(self) -> bool:
-        """Whether the weights are chosen by the very frames that they are judged by."""
-        return self.validation is self.held_out
-
-    @property
-    def own(self) -> int:
-        """Count the pairs to learn from that are the user's own."""
-        return sum(VARIANT not in frame.tags for frame in self.frames)
-
-    @property
-    def detailed(self) -> bool:
-        """Whether all pictures have the raw's full size, and are large enough to be cut into patches."""
-        everything = (*self.frames, *self.held_out)
-        return all(
-            _is_full_size(frame) and all(side >= part for side, part in zip(frame.packed.shape[1:], PATCH, strict=True))
-            for frame in everything
-        )
-
-
-def _is_full_size(frame: Frame) -> bool:
-    laid = frame.tags.get(LAID)
-    return bool(laid.get("full_size")) if isinstance(laid, Mapping) else True
+    def report(self) -> Path:
+        """What the look is worth, as a page."""
+        return self.folder / "report.html"
 
 
 def fit_and_say(wish: Wish, *, as_json: bool) -> bool:
@@ -131,22 +99,44 @@ def _fit(wish: Wish, words: Sequence[str] | None, look: LookFile, *, as_json: bo
     pairs = _pairs(wish, words)
     if words:
         pairs += varied(pairs, words, wish.folder / "variants", seed=wish.seed)
-    material = _material(_laid(pairs, wish.folder / "laid"), wish.folder / "frames")
+    material = material_of(_laid(pairs, wish.folder / "laid"), wish.folder / "frames")
     _say_few(material)
     options = start_from(look, wish.folder / START, told=TOLD)
     recipe = personal(wish.folder / START, options, detail=material.detailed, steps=wish.steps, seed=wish.seed)
+    run = _learn(recipe, material.frames, material.validation, wish.folder / "run")
+    if run is None:
+        return False
+    contenders = Contenders.of(load_look(wish.look), run.folder, material.frames)
+    with watched(len(material.held_out), "judging") as tell:
+        verdict = judge(contenders.renders, material.held_out, tell=tell)
+    choice = contenders.choose(verdict)
+    if choice.chosen == AFTER:
+        last = at_last(recipe, run.folder, steps=wish.steps)
+        run = _learn(last, material.everything, material.held_out, wish.folder / "run-at-last")
+        if run is None:
+            return False
+    contenders = contenders.after_all(choice.chosen, run.folder, material.everything)
+    seconds = time.monotonic() - began
+    facts = _facts(wish, material, seconds)
+    become(wish.output, contenders, choice.chosen, facts=facts, overwrite=wish.overwrite)
+    _report(wish, material, verdict, choice, facts)
+    _say(wish, material, verdict, choice, seconds=seconds, as_json=as_json)
+    return True
+
+
+def _learn(recipe: Recipe, frames: Sequence[Frame], validation: Sequence[Frame], folder: Path) -> Run | None:
+    """Train, or go on, under a bar; None where it was asked to stop, which is said."""
     with watched(recipe.steps, "learning") as tell:
 
         def on_step(progress: Progress) -> None:
             tell(progress.step, note=f"loss {progress.loss:.4f}", left=progress.seconds_left)
 
-        run = train(recipe, material.frames, material.validation, wish.folder / "run", on_step=on_step)
+        run = train(recipe, frames, validation, folder, on_step=on_step)
     say_remarks(run)
-    if run.step < recipe.steps:
-        typer.echo(f"Stopped and saved after {run.step} of {recipe.steps} steps. The same command goes on.", err=True)
-        return False
-    _conclude(wish, material, run, seconds=time.monotonic() - began, as_json=as_json)
-    return True
+    if run.step == recipe.steps:
+        return run
+    typer.echo(f"Stopped and saved after {run.step} of {recipe.steps} steps. The same command goes on.", err=True)
+    return None
 
 
 def _pairs(wish: Wish, words: Sequence[str] | None) -> list[Pair]:
@@ -177,23 +167,6 @@ def _laid(pairs: Sequence[Pair], folder: Path) -> list[Pair]:
     return laid
 
 
-def _material(pairs: Sequence[Pair], folder: Path) -> Material:
-    present = {split: any(pair.split == split for pair in pairs) for split in ("train", "validation", "test")}
-    if not present["train"] or not (present["test"] or present["validation"]):
-        scenes = len({pair.scene for pair in pairs})
-        raise DataError(
-            f"{len(pairs)} pairs of {scenes} scenes are too few. Two scenes at least were needed, one to learn from "
-            "and one to judge by; better twenty. Add raws of other places and other light."
-        )
-    frames, held_out = (
-        frames_of(pairs, split, places=[folder], leave_out=complain_of)
-        for split in ("train", "test" if present["test"] else "validation")
-    )
-    if not (present["test"] and present["validation"]):
-        return Material(frames, held_out, held_out)
-    return Material(frames, frames_of(pairs, "validation", places=[folder], leave_out=complain_of), held_out)
-
-
 def _say_few(material: Material) -> None:
     count, more = material.own, len(material.frames) - material.own
     variants = f" and {more} variants of them" if more else ""
@@ -202,41 +175,38 @@ def _say_few(material: Material) -> None:
         complain(f"{count} pairs are few: expect the right mood, not the right colours. {GOOD} or more make a look.")
 
 
-def _conclude(wish: Wish, material: Material, run: Run, *, seconds: float, as_json: bool) -> None:
-    """Judge what came of it, and make the best of it the look."""
-    contenders = Contenders.of(load_look(wish.look), run.folder, material.frames)
-    with watched(len(material.held_out), "judging") as tell:
-        verdict = judge(contenders.renders, material.held_out, tell=tell)
-    control, chosen = contenders.choose(verdict)
-    facts = _facts(wish, material, seconds)
-    become(wish.output, contenders, chosen, facts=facts, overwrite=wish.overwrite)
-    remarks = _remarks(verdict, material, control=control, chosen=chosen)
-    report = wish.folder / "report.html"
+def _report(wish: Wish, material: Material, verdict: Verdict, choice: Choice, facts: Mapping[str, str]) -> None:
+    remarks = _remarks(verdict, material, choice)
     title = f"{wish.output.stem}: a look of your own"
-    beside = [AFTER if chosen == control else control, BEFORE]
-    page = fit_page(title, verdict, chosen=chosen, beside=beside, remarks=remarks, facts=facts)
-    write_whole(report, [page.encode()], raw=None, overwrite=True)
-    means = {name: round(verdict.mean(name), 3) for name in contenders.renders}
+    beside = [AFTER if choice.chosen == choice.control else choice.control, BEFORE]
+    page = fit_page(title, verdict, chosen=choice.chosen, beside=beside, remarks=remarks, facts=facts)
+    write_whole(wish.report, [page.encode()], raw=None, overwrite=True)
+
+
+def _say(wish: Wish, material: Material, verdict: Verdict, choice: Choice, *, seconds: float, as_json: bool) -> None:
+    means = {name: round(verdict.mean(name), 3) for name in verdict.cases}
     if as_json:
-        said = {"look": str(wish.output), "chosen": chosen, "delta_e": means, "report": str(report)}
+        said = {"look": str(wish.output), "chosen": choice.chosen, "delta_e": means, "report": str(wish.report)}
         typer.echo(json.dumps(said | {"held_out": len(material.held_out), "seconds": round(seconds, 1)}))
         return
-    for remark in remarks:
+    for remark in _remarks(verdict, material, choice):
         typer.echo(remark, err=True)
     width = max(map(len, means))
     typer.echo("\n".join(f"{name:<{width}}  ΔE76 {mean:.2f}" for name, mean in means.items()))
-    typer.echo(f"report: {report}")
+    typer.echo(f"report: {wish.report}")
     typer.echo(wish.output)
 
 
 def _facts(wish: Wish, material: Material, seconds: float) -> dict[str, str]:
-    more = len(material.frames) - material.own
-    scenes = len({frame.scene for frame in material.frames})
-    cameras = sorted({str(frame.tags["camera"]) for frame in material.frames if "camera" in frame.tags})
+    everything = material.everything
+    ours = own(everything)
+    more = len(everything) - ours
+    scenes = len({frame.scene for frame in everything})
+    cameras = sorted({str(frame.tags["camera"]) for frame in everything if "camera" in frame.tags})
     return {
         "began as": wish.look,
-        "learned from": f"{material.own} pairs of {scenes} scenes{f', and {more} variants of them' if more else ''}",
-        "held out": f"{len(material.held_out)} pairs",
+        "learned from": f"{ours} pairs of {scenes} scenes{f', and {more} variants of them' if more else ''}",
+        "judged": f"by {len(material.held_out)} of the pairs, before it had learned from them",
         "cameras": ", ".join(cameras) or "not recorded",
         "pictures": f"made by: {wish.command}" if wish.command else "the camera's own",
         "detail": "learned from pictures of full size" if material.detailed else "kept; the pictures are small",
@@ -245,8 +215,9 @@ def _facts(wish: Wish, material: Material, seconds: float) -> dict[str, str]:
     }
 
 
-def _remarks(verdict: Verdict, material: Material, *, control: str, chosen: str) -> list[str]:
+def _remarks(verdict: Verdict, material: Material, choice: Choice) -> list[str]:
     """Say what a reader has to know before the figures."""
+    control, chosen = choice
     mean, simple = verdict.mean(chosen), verdict.mean(control)
     remarks = []
     if chosen == control:
@@ -259,6 +230,7 @@ def _remarks(verdict: Verdict, material: Material, *, control: str, chosen: str)
             f"The look leaves a mean ΔE76 of {mean:.2f} on held-out pictures; the best control, the {control}, leaves "
             f"{simple:.2f}."
         )
+    remarks.append("Once judged, the look has learned from the held-out pictures, too, so as to waste none.")
     if material.own < FEW:
         remarks.append(
             f"{material.own} pairs are few. With {GOOD} or more, of all the light that you photograph in, "

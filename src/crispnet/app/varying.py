@@ -27,7 +27,7 @@ ALIKE = 2.0  # codes by which two pictures of the same raw may differ on the mea
 
 
 def varied(pairs: Sequence[Pair], words: Sequence[str], folder: Path, *, seed: int) -> list[Pair]:
-    """Make variants of the raws that are learned from, and let the command make pictures of them.
+    """Make variants of raws, each in its raw's split, and let the command make pictures of them.
 
     What the command makes of a raw that was written anew must be what it made of the raw itself: programs may know
     more of a camera's own file than a DNG can say. If it is not, there are no variants.
@@ -43,13 +43,12 @@ def varied(pairs: Sequence[Pair], words: Sequence[str], folder: Path, *, seed: i
     """
     if (folder / MANIFEST).is_file():
         return read_manifest(folder / MANIFEST)
-    learned = [pair for pair in pairs if pair.split == "train"]
-    each = min(EACH, MOST // len(learned)) if learned else 0
+    each = min(EACH, MOST // len(pairs)) if pairs else 0
     for name in (RAWS, SAME):
         make_folder(folder / name, purpose="the variants", advice="Choose another place with -o.")
-    if not each or not _same(learned[0], words, folder / SAME):
+    if not each or not _same(pairs[0], words, folder / SAME):
         return []
-    of_raws = dict(_written(learned, folder / RAWS, each=each, seed=seed))
+    of_raws = dict(_written(pairs, folder / RAWS, each=each, seed=seed))
     made = make_pictures(words, list(of_raws), folder / PICTURES).pictures
     found = [
         replace(pair, raw=raw, picture=made[raw], tags={**pair.tags, VARIANT: True})
