@@ -24,6 +24,7 @@ def main() -> None:
     stale = "docs/results.md is not what results/*.json say: run python benchmarks/report.py --write"
     keep(__doc__.split("\n")[0], "docs/results.md", report, results="results", stale=stale)
 
+
 DISTILLED = {"delta_e": 5.0, "against_the_best_control": -0.3}  # at most
 
 

@@ -81,8 +81,8 @@ def stopper(at: int):
 def spoiled(*steps: int):
     """Batches as they are, but for these steps (0 for the first), whose pixels are no numbers."""
 
-    def batch(frames, stage, *, seed, step):
-        made = patches.batch(frames, stage, seed=seed, step=step)
+    def batch(frames, stage, *, seed, step, part):
+        made = patches.batch(frames, stage, seed=seed, step=step, part=part)
         return replace(made, packed=np.full_like(made.packed, np.nan)) if step in steps else made
 
     return batch

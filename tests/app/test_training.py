@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from abreast import together
 from crispnet.app import watching
 from crispnet.app.bar import Bar
 from crispnet.train import loop
@@ -172,3 +173,16 @@ def test_the_bar_says_loss_and_time_left(capsys):
     said = capsys.readouterr()
     assert said.out == ""
     assert all(text in said.err for text in ("training", "300/300", "loss 0.5", "0:01:01"))
+
+
+def test_several_processes_learn_together_and_one_of_them_speaks(captures):
+    """``torchrun --no-python --nproc-per-node 2 crispnet train`` comes down to this."""
+    captures(Path("captures"))
+    main = "import sys; from crispnet.app.cli import main; main()"
+    changes = "steps=2 widths=4,8 blocks=1 precision=f32 stages=frames:8x12:2x1:1"
+    words = "-c", main, "train", "unet-residual", "captures", "-o", "run", "--set", changes, "--device", "cpu"
+    first, second = together(*words)
+    assert (first[0], second[0]) == (0, 0), first[2] + second[2]
+    assert Path("run/best.safetensors").is_file()
+    assert "training: 1 of 2" in first[2]
+    assert second[1:] == ("", "")

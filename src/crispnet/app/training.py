@@ -1,7 +1,10 @@
 """What ``crispnet train`` does: captures where there are only photographs, frames, and the run."""
 
 import json
+import os
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +21,7 @@ from crispnet.model.catalogue import MODELS
 from crispnet.train.device import find_device
 from crispnet.train.loop import Progress, Run, fit
 from crispnet.train.recipes import RECIPES, Recipe, read_recipe
+from crispnet.train.together import ALONE, Company, company
 
 STATE = "last.safetensors"
 OF_A_RUN = (
@@ -57,17 +61,42 @@ def train(wish: Wish, *, as_json: bool) -> bool:
         RunError: the recipe, the device, or the run that is there cannot be used.
         OutputError: the run cannot be written.
     """
-    find_device(wish.device)
-    recipe = _recipe(wish)
-    if wish.fresh:
-        _set_aside(wish.run)
-    data = _captures(wish)
-    run = follow(recipe, data, wish.run, device=wish.device, threads=wish.threads)
-    _say(run, recipe, wish, data=data, as_json=as_json)
+    with company(find_device(wish.device)) as together, _voice(together):
+        recipe = together.in_turn(lambda: _taken_up(wish) if together.is_first else _recipe(wish))
+        data = together.in_turn(lambda: _captures(wish))
+        run = follow(recipe, data, wish.run, device=wish.device, threads=wish.threads, together=together)
+        if together.is_first:
+            _say(run, recipe, wish, data=data, as_json=as_json)
     return run.step >= recipe.steps
 
 
-def follow(recipe: Recipe, data: Path, folder: Path, *, device: str = "auto", threads: int | None = None) -> Run:
+def _taken_up(wish: Wish) -> Recipe:
+    """Find the recipe, and set aside the run that is there where the user wants a fresh one."""
+    recipe = _recipe(wish)
+    if wish.fresh:
+        _set_aside(wish.run)
+    return recipe
+
+
+@contextmanager
+def _voice(together: Company) -> Iterator[None]:
+    """Let the first of the processes that learn together speak for all."""
+    if together.is_first:
+        yield
+        return
+    with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stderr(nowhere):
+        yield
+
+
+def follow(
+    recipe: Recipe,
+    data: Path,
+    folder: Path,
+    *,
+    device: str = "auto",
+    threads: int | None = None,
+    together: Company = ALONE,
+) -> Run:
     """Train by a recipe, or go on, under a bar.
 
     Args:
@@ -76,6 +105,7 @@ def follow(recipe: Recipe, data: Path, folder: Path, *, device: str = "auto", th
         folder: of the run.
         device: see ``train.device.find_device``.
         threads: of the processor; None leaves it to torch.
+        together: the processes that learn together.
 
     Raises:
         DataError: nothing can be learned from the data.
@@ -84,17 +114,18 @@ def follow(recipe: Recipe, data: Path, folder: Path, *, device: str = "auto", th
     """
     pairs = pairs_in(data)
     places = (data / "frames", folder / "frames")
-    frames, validation = (
-        frames_of(pairs, split, places=places, leave_out=complain_of) for split in ("train", "validation")
+    frames, validation = together.in_turn(
+        lambda: [frames_of(pairs, split, places=places, leave_out=complain_of) for split in ("train", "validation")]
     )
-    _remember(Origin.of(data, pairs), folder)
+    if together.is_first:
+        _remember(Origin.of(data, pairs), folder)
     _note(f"{recipe.name} learns from {len(frames)} captures, and is validated with {len(validation)}: {folder}")
     with watched(recipe.steps, "training") as tell:
 
         def on_step(progress: Progress) -> None:
             tell(progress.step, note=f"loss {progress.loss:.4f}", left=progress.seconds_left)
 
-        run = fit(recipe, frames, validation, folder, device=device, threads=threads, on_step=on_step)
+        run = fit(recipe, frames, validation, folder, device=device, threads=threads, company=together, on_step=on_step)
     say_remarks(run)
     return run
 

@@ -26,6 +26,7 @@ from crispnet.data.views import MOSAICS, VIEWS
 from crispnet.raw.bayer import PLANE_SITES
 
 ORDER, CUT = 0, 1  # what numbers are drawn for
+WHOLE = slice(None)
 SHOWN = ("frames", "mosaics", "patches")
 Flips = tuple[bool, bool]  # upside down, left to right
 
@@ -88,26 +89,35 @@ class Batch:
         return self.codes.astype(np.float32) / np.float32(whole)
 
 
-def batch(frames: Sequence[Frame], stage: Stage, *, seed: int, step: int) -> Batch:
+def batch(frames: Sequence[Frame], stage: Stage, *, seed: int, step: int, part: slice = WHOLE) -> Batch:
     """Make the batch of a step: the same for the same seed and step, whatever was made before.
 
     Within a stage, every frame is seen once before any is seen again. Frames that leave no cell to spare beside a
     patch are not mirrored in that direction.
 
+    Args:
+        frames: to choose from.
+        stage: what the batch looks like.
+        seed: of the run.
+        step: from 0.
+        part: of its scenes, for a process that learns with others; they look as in the whole batch.
+
     Raises:
         ValueError: there are no frames, or one is smaller than a patch.
     """
-    random = np.random.default_rng((seed, CUT, step))
-    chosen = [frames[place] for place in _places(len(frames), stage.scenes, seed=seed, step=step)]
-    flips: list[Flips] = [(bool(down), bool(across)) for down, across in random.integers(2, size=(len(chosen), 2))]
-    packed = np.empty((stage.scenes, stage.patches, 4, *stage.size), np.float16)
+    scenes = range(stage.scenes)[part]
+    places = _places(len(frames), stage.scenes, seed=seed, step=step)[part]
+    chosen = [frames[place] for place in places]
+    packed = np.empty((len(scenes), stage.patches, 4, *stage.size), np.float16)
     doubled = [2 * length for length in stage.size]
-    codes = np.empty((stage.scenes, stage.patches, 3, *doubled), np.float16 if stage.view == "frames" else np.uint8)
+    codes = np.empty((len(scenes), stage.patches, 3, *doubled), np.float16 if stage.view == "frames" else np.uint8)
     show = {"frames": _show_frame, "mosaics": _show_mosaic, "patches": _show_patches}[stage.view]
     # A frame with no cell to spare stays as it is, so what was done, and not what was drawn, holds for the thumbnail.
-    done = [
-        show(*scene, packed[place], codes[place], random) for place, scene in enumerate(zip(chosen, flips, strict=True))
-    ]
+    done = []
+    for scene, frame, planes, picture in zip(scenes, chosen, packed, codes, strict=True):
+        random = np.random.default_rng((seed, CUT, step, scene))
+        down, across = random.integers(2, size=2)
+        done.append(show(frame, (bool(down), bool(across)), planes, picture, random))
     return _joined(chosen, done, packed.reshape(-1, *packed.shape[2:]), codes.reshape(-1, *codes.shape[2:]))
 
 

@@ -14,14 +14,17 @@ from crispnet.errors import RunError
 from crispnet.train.recipes import Recipe
 from crispnet.train.remarks import Remarks
 from crispnet.train.state import State, first_state, is_finite, keep_state, restore_state, save_state
+from crispnet.train.together import ALONE, Company
 
 LAST, GOOD = "last.safetensors", "good.safetensors"
 MOST_SKIPPED_IN_A_ROW = 20  # steps, before the run goes back
 MOST_RETURNS = 3  # until it is given up
 
 
-def take_up(recipe: Recipe, folder: Path, remarks: Remarks, *, device: torch.device) -> State:
+def take_up(recipe: Recipe, folder: Path, remarks: Remarks, *, device: torch.device, company: Company = ALONE) -> State:
     """Make the first state of a run, or take up its last one, or the good one where that is damaged.
+
+    Of processes that learn together, all take up the same, and the first writes.
 
     Raises:
         RunError: neither can be continued from.
@@ -29,21 +32,23 @@ def take_up(recipe: Recipe, folder: Path, remarks: Remarks, *, device: torch.dev
     """
     last, good = folder / LAST, folder / GOOD
     if not last.exists():
-        state = first_state(recipe, device=device)
-        save_state(state, good)
+        state = first_state(recipe, device=device, company=company)
+        if company.is_first:
+            save_state(state, good)
         return state
     anew = replace(recipe, start_from="")  # what a run started from is needed once, and may be gone when it goes on
-    state = first_state(anew, device=device)
+    state = first_state(anew, device=device, company=company)
     try:
         restore_state(state, last)
     except RunError as error:
         if not good.exists():
             raise
-        state = first_state(anew, device=device)
+        state = first_state(anew, device=device, company=company)
         restore_state(state, good)
         remarks.add(f"{last} is damaged, and the run goes on from step {state.counts.step}: {error}")
         return state
-    _keep_if_good(state, recipe, folder)  # which a crash may have kept from being done
+    if company.is_first:
+        _keep_if_good(state, recipe, folder)  # which a crash may have kept from being done
     return state
 
 

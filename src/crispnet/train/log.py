@@ -53,6 +53,25 @@ class Log:
         os.fsync(self._file.fileno())
 
 
+class Silence:
+    """The log of a process that learns with others, and whose first one writes."""
+
+    def __enter__(self) -> "Silence":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def write(self, step: int, values: Mapping[str, float]) -> None:
+        """Write nothing."""
+
+    def remark(self, step: int, text: str) -> None:
+        """Write nothing."""
+
+    def sync(self) -> None:
+        """Do nothing."""
+
+
 def read_log(folder: Path) -> list[dict[str, Any]]:
     """Read the lines of a run's log; a line cut short by a crash is left out."""
     lines = (folder / "log.jsonl").read_bytes().splitlines()

@@ -22,7 +22,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -36,15 +36,16 @@ from crispnet.data.soundness import SoundFrames
 from crispnet.errors import RunError
 from crispnet.files import make_folder
 from crispnet.model import checkpoint
-from crispnet.train.device import find_device
+from crispnet.train.device import find_device, torch_prepared
 from crispnet.train.generations import LAST, MOST_SKIPPED_IN_A_ROW, go_back, is_due, keep, take_up
-from crispnet.train.log import Log
+from crispnet.train.log import Log, Silence
 from crispnet.train.objectives import objective
 from crispnet.train.recipes import Recipe, read_recipe, write_recipe
 from crispnet.train.remarks import Remarks
 from crispnet.train.state import State
 from crispnet.train.step import learn
 from crispnet.train.stopping import asked_to_stop
+from crispnet.train.together import ALONE, Company
 from crispnet.train.validation import validate
 
 SECONDS_TO_LOSE = 300.0  # at most, by a crash
@@ -98,6 +99,7 @@ def fit(
     threads: int | None = None,
     save_seconds: float = SECONDS_TO_LOSE,
     stop: threading.Event | None = None,
+    company: Company = ALONE,
     on_step: Callable[[Progress], None] = lambda _: None,
 ) -> Run:
     """Train by a recipe, or go on doing so, until its last step or until asked to stop.
@@ -112,6 +114,7 @@ def fit(
         threads: of the processor; None leaves it to torch.
         save_seconds: time after which the state is saved though the recipe does not ask for it yet.
         stop: once set, the run is saved and ends. SIGINT and SIGTERM set it too; a second one interrupts at once.
+        company: the processes that learn together, each of which has called this with the same; the first writes.
         on_step: told after each step.
 
     Raises:
@@ -122,11 +125,18 @@ def fit(
     """
     stop = stop or threading.Event()
     objective(recipe.objective, vgg=recipe.vgg)  # what it lacks is said before anything is made
+    for stage, _ in recipe.stages:
+        company.part_of(stage.scenes)
     _check(recipe, frames, validation, folder, resume=resume)
-    with _torch_prepared(threads), asked_to_stop(stop), alone_in(folder, clearing=(folder, folder / "pictures")):
+    company.wait()  # until all have looked
+    if company.is_first and not (folder / LAST).exists():
+        make_folder(folder / "pictures", purpose="the run")
+        write_recipe(recipe, folder / "recipe.json")
+    with torch_prepared(threads), asked_to_stop(stop), _ours(folder, company):
         remarks = Remarks()
-        state = take_up(recipe, folder, remarks, device=find_device(device))
-        with Log(folder, step=state.counts.step) as log:
+        state = take_up(recipe, folder, remarks, device=find_device(device), company=company)
+        company.wait()  # until all have read what the first is about to go on from
+        with Log(folder, step=state.counts.step) if company.is_first else Silence() as log:
             sitting = _Sitting(recipe, folder, state, log, remarks, saved_step=state.counts.step)
             learned, validating = (SoundFrames(each, remarks.leave_out) for each in (frames, validation))
             for loss in sitting.losses(learned, stop):
@@ -135,6 +145,11 @@ def fit(
             sitting.save()
     counts = state.counts
     return Run(folder, counts.best, counts.step, counts.skipped, tuple(remarks.said))
+
+
+def _ours(folder: Path, company: Company) -> AbstractContextManager[None]:
+    """Keep the folder to the processes that learn together, by its first."""
+    return alone_in(folder, clearing=(folder, folder / "pictures")) if company.is_first else nullcontext()
 
 
 def preparers(device: torch.device) -> int:
@@ -149,7 +164,7 @@ class _Sitting:
     recipe: Recipe
     folder: Path
     state: State
-    log: Log
+    log: Log | Silence
     remarks: Remarks
     saved_step: int
     saved_at: float = field(default_factory=time.monotonic)
@@ -160,13 +175,15 @@ class _Sitting:
 
         def prepare(step: int) -> Batch:
             stage, _ = self.recipe.stages[self.recipe.stage_at(step)]
-            return batch(frames, stage, seed=self.recipe.seed, step=step)
+            part = company.part_of(stage.scenes)
+            return batch(frames, stage, seed=self.recipe.seed, step=step, part=part)
 
+        company, device = self.state.company, next(self.state.model.parameters()).device
         first, steps = self.state.counts.step, self.recipe.steps
-        at_once = preparers(next(self.state.model.parameters()).device)
+        at_once = preparers(device)
         with ThreadPoolExecutor(at_once, "batches") as ahead:
             upcoming = deque(ahead.submit(prepare, step) for step in range(first, min(first + at_once, steps)))
-            while upcoming and not stop.is_set():
+            while upcoming and not company.agree(wish=stop.is_set(), device=device):
                 began, present = time.monotonic(), upcoming.popleft().result()
                 following = self.state.counts.step + at_once
                 if following < steps:
@@ -194,6 +211,8 @@ class _Sitting:
     def keep(self, validation: SoundFrames, *, save_seconds: float) -> None:
         """Log, validate and save what is due after a step."""
         recipe, step = self.recipe, self.state.counts.step
+        if not self.state.company.is_first:
+            return
         self._write_remarks()
         validates = step % recipe.validate_every == 0 or step == recipe.steps
         if step % recipe.log_every == 0 or step == recipe.steps:
@@ -239,7 +258,7 @@ class _Sitting:
     def save(self) -> None:
         """Save the state, unless it is saved."""
         self._write_remarks()
-        if self.state.counts.step != self.saved_step:
+        if self.state.company.is_first and self.state.counts.step != self.saved_step:
             self.log.sync()
             keep(self.state, self.recipe, self.folder)
             self.saved_at, self.saved_step = time.monotonic(), self.state.counts.step
@@ -256,15 +275,13 @@ class _Sitting:
 
 
 def _check(recipe: Recipe, frames: Sequence[Frame], validation: Sequence[Frame], folder: Path, *, resume: bool) -> None:
-    """Refuse what cannot become a run, and make its folder."""
+    """Refuse what cannot become a run."""
     if not (frames and validation):
         raise RunError(
             f"There are {len(frames)} frames to learn from and {len(validation)} to validate with. At least one of "
             "each was needed. Give more pairs, of more scenes, or other shares of the splits."
         )
     if not (folder / LAST).exists():
-        make_folder(folder / "pictures", purpose="the run")
-        write_recipe(recipe, folder / "recipe.json")
         return
     there = read_recipe(folder / "recipe.json")
     if not resume:
@@ -276,18 +293,3 @@ def _check(recipe: Recipe, frames: Sequence[Frame], validation: Sequence[Frame],
             f"{folder} has a run by another recipe, which differs in {', '.join(changed)}. The same recipe was needed "
             "to go on with it. Give the recipe.json of the run, or choose another folder."
         )
-
-
-@contextmanager
-def _torch_prepared(threads: int | None) -> Iterator[None]:
-    """Set what torch keeps for the whole process, and set it back."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads or before)
-    # Gradients of dark pixels become denormal numbers, with which processors compute a hundred times slower.
-    torch.set_flush_denormal(True)
-    try:
-        with torch.random.fork_rng(devices=[]):
-            yield
-    finally:
-        torch.set_flush_denormal(False)
-        torch.set_num_threads(before)

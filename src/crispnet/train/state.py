@@ -27,6 +27,7 @@ from crispnet.model.contract import ISP
 from crispnet.train.memory import Memory, memory
 from crispnet.train.recipes import Recipe
 from crispnet.train.reopening import weights_for
+from crispnet.train.together import ALONE, Company, share_statistics
 
 SCHEMA = "crispnet-run-1"
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # what Adam keeps of each parameter
@@ -69,6 +70,7 @@ class State:
         adam: its moments.
         counts: see there.
         memory: of what the model's eye has seen, where it may be remembered; it saves time, and is not kept.
+        company: the processes that learn together; each has this state.
     """
 
     model: ISP
@@ -76,9 +78,10 @@ class State:
     adam: torch.optim.Adam
     counts: Counts
     memory: Memory | None = None
+    company: Company = ALONE
 
 
-def first_state(recipe: Recipe, *, device: torch.device) -> State:
+def first_state(recipe: Recipe, *, device: torch.device, company: Company = ALONE) -> State:
     """Make the state before the first step; fresh weights depend on the seed alone.
 
     Raises:
@@ -89,6 +92,7 @@ def first_state(recipe: Recipe, *, device: torch.device) -> State:
     if recipe.start_from:
         model.load_state_dict(_weights(recipe))
     model = model.to(device).train()
+    share_statistics(model, company)
     if recipe.frozen_statistics:
         freeze_statistics(model)
     for name, parameter in model.named_parameters():
@@ -97,7 +101,7 @@ def first_state(recipe: Recipe, *, device: torch.device) -> State:
     # Fused, a step costs a quarter; it is elementwise, so the order of threads does not show.
     learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
     adam = torch.optim.Adam(learning, lr=recipe.learning_rate, betas=(0.9, 0.999), fused=True)
-    return State(model, average, adam, Counts(), memory(model, recipe))
+    return State(model, average, adam, Counts(), memory(model, recipe), company)
 
 
 def freeze_statistics(model: nn.Module) -> None:

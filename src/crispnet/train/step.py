@@ -19,11 +19,16 @@ from crispnet.train.state import State
 
 
 def learn(state: State, batch: Batch, recipe: Recipe) -> float:
-    """Do one step and count it; returns its loss, no finite number where the step was skipped."""
+    """Do one step and count it; returns its loss, no finite number where the step was skipped.
+
+    Of processes that learn together each gives its part of the batch; all find the same, and do the same.
+    """
     kept = [(buffer, buffer.clone()) for buffer in state.model.buffers()]
     state.adam.zero_grad(set_to_none=True)
     loss = _loss(state, batch, recipe)
     loss.backward()  # type: ignore[no-untyped-call]
+    gradients = [each.grad for each in state.model.parameters() if each.grad is not None]
+    state.company.average([loss.detach(), *gradients])
     length = nn.utils.clip_grad_norm_(state.model.parameters(), recipe.clip)
     value = float(loss.detach())
     finite = math.isfinite(value) and math.isfinite(float(length))

@@ -95,16 +95,17 @@ HALVED: Mapping[str, Mapping[str, Any]] = {
 # Patches of 368 x 480 in batches of 32 (paper, section 4.2; MetaISP's code). Our frames hold one to six patches and
 # not 64, so 100 epochs over the captures are fewer steps than the paper's.
 PATCHES: Stages = ((Stage("patches", (184, 240), scenes=8, patches=4), 1.0),)
-# Such a patch is a 64th of the paper's frames, and shows nothing of the scene. So do 48 x 64 cells of ours.
-GLIMPSES: Stages = ((Stage("patches", (48, 64), scenes=8, patches=4), 1.0),)
+# Such a patch is a 64th of the paper's frames, and shows nothing of the scene. So do 48 x 64 cells of ours. Few of each
+# scene in many steps cost what many in few steps would, and an eye sees more scenes.
+GLIMPSES: Stages = ((Stage("patches", (48, 64), scenes=8, patches=2), 1.0),)
 # Levels of few pixels learn from many patches, as PyNET's own schedule has it.
 GLIMPSES_BY_LEVEL: Stages = (
-    (Stage("patches", (64, 64), scenes=8, patches=4, finest=5), 0.08),
-    (Stage("patches", (64, 64), scenes=8, patches=4, finest=4), 0.10),
-    (Stage("patches", (64, 64), scenes=8, patches=4, finest=3), 0.12),
-    (Stage("patches", (64, 64), scenes=8, patches=4, finest=2), 0.20),
-    (Stage("patches", (64, 64), scenes=8, patches=2, finest=1), 0.25),
-    (Stage("patches", (64, 64), scenes=8, patches=1), 0.25),
+    (Stage("patches", (64, 64), scenes=8, patches=2, finest=5), 0.08),
+    (Stage("patches", (64, 64), scenes=8, patches=2, finest=4), 0.10),
+    (Stage("patches", (64, 64), scenes=8, patches=2, finest=3), 0.12),
+    (Stage("patches", (64, 64), scenes=8, patches=2, finest=2), 0.20),
+    (Stage("patches", (64, 64), scenes=8, patches=1, finest=1), 0.25),
+    (Stage("patches", (64, 64), scenes=4, patches=1), 0.25),
 )
 PROFILES: Mapping[str, Profile] = {
     "paper": Profile(
@@ -120,8 +121,8 @@ PROFILES: Mapping[str, Profile] = {
     "laptop": Profile(
         name="laptop",
         options=HALVED,
-        steps=2400,
-        fine_tuning=600,
+        steps=4800,
+        fine_tuning=1200,
         rate=6e-4,
         stages=GLIMPSES,
         levels=GLIMPSES_BY_LEVEL,
