@@ -110,8 +110,8 @@ def cluster(result: Result) -> str:
         table(["aim", "wanted", "measured", ""], aims),
         table(["", *runs], seconds),
         f"A photograph costs {one:.2f} seconds of a core with one node and {two:.2f} with two, so a million cost",
-        f"{_days(one):.0f} to {_days(two):.0f} days of one such core, and a cluster of n cores an n-th of that for as long as",
-        "the program that asks keeps up: it reads every raw and writes every picture.\n",
+        f"{_days(one):.0f} to {_days(two):.0f} days of one such core, and a cluster of n cores an n-th of that for as",
+        "long as the program that asks keeps up: it reads every raw and writes every picture.\n",
     ])  # fmt: skip
 
 

@@ -124,18 +124,11 @@ def fit(
         OutputError: the folder cannot be written to, or another process is working at it.
     """
     stop = stop or threading.Event()
-    objective(recipe.objective, vgg=recipe.vgg)  # what it lacks is said before anything is made
-    for stage, _ in recipe.stages:
-        company.part_of(stage.scenes)
     _check(recipe, frames, validation, folder, resume=resume)
-    company.wait()  # until all have looked
-    if company.is_first and not (folder / LAST).exists():
-        make_folder(folder / "pictures", purpose="the run")
-        write_recipe(recipe, folder / "recipe.json")
+    _begin(recipe, folder, company)
     with torch_prepared(threads), asked_to_stop(stop), _ours(folder, company):
         remarks = Remarks()
         state = take_up(recipe, folder, remarks, device=find_device(device), company=company)
-        company.wait()  # until all have read what the first is about to go on from
         with Log(folder, step=state.counts.step) if company.is_first else Silence() as log:
             sitting = _Sitting(recipe, folder, state, log, remarks, saved_step=state.counts.step)
             learned, validating = (SoundFrames(each, remarks.leave_out) for each in (frames, validation))
@@ -145,6 +138,16 @@ def fit(
             sitting.save()
     counts = state.counts
     return Run(folder, counts.best, counts.step, counts.skipped, tuple(remarks.said))
+
+
+def _begin(recipe: Recipe, folder: Path, company: Company) -> None:
+    """Make the folder of a run, and write down its recipe."""
+    for stage, _ in recipe.stages:
+        company.part_of(stage.scenes)  # said before anything is made
+    company.wait()  # until all have seen what is there
+    if company.is_first and not (folder / LAST).exists():
+        make_folder(folder / "pictures", purpose="the run")
+        write_recipe(recipe, folder / "recipe.json")
 
 
 def _ours(folder: Path, company: Company) -> AbstractContextManager[None]:
@@ -276,6 +279,7 @@ class _Sitting:
 
 def _check(recipe: Recipe, frames: Sequence[Frame], validation: Sequence[Frame], folder: Path, *, resume: bool) -> None:
     """Refuse what cannot become a run."""
+    objective(recipe.objective, vgg=recipe.vgg)
     if not (frames and validation):
         raise RunError(
             f"There are {len(frames)} frames to learn from and {len(validation)} to validate with. At least one of "
