@@ -34,7 +34,7 @@ from crispnet.raw.orientation import upright
 from crispnet.raw.sidecar import picture_file
 from crispnet.raw.writer import write_dng
 from crispnet.train.export import export
-from crispnet.train.personal import STEPS
+from crispnet.train.personal import STEPS, at_last, personal
 from crispnet.train.reopening import NETWORK
 from making import raw_image
 from mishaps import full_disk, signalled
@@ -86,6 +86,16 @@ def fitted(folder, tiny, tmp_path_factory):
 
 def test_as_many_steps_are_learned_as_the_recipe_says():
     assert inspect.signature(colours.fit).parameters["steps"].default == STEPS
+
+
+@pytest.mark.parametrize("detail", [False, True])
+def test_a_quarter_of_the_steps_is_left_for_all_pairs(detail):
+    first = personal(Path("start"), {}, detail=detail, steps=400)
+    last = at_last(first, Path("run"), steps=400)
+    assert (first.steps, last.steps) == (300, 100)
+    assert any(stage.view == "patches" for stage, _ in last.stages) == detail
+    assert last.start_from == "run"
+    assert last.rate_at(99) < 0.02 * first.learning_rate
 
 
 def test_a_folder_becomes_a_look_that_develops(fitted, folder):
@@ -174,13 +184,13 @@ def test_what_judged_is_learned_from_at_last(folder, tiny, tmp_path, monkeypatch
 
     monkeypatch.setattr(fitting, "train", watched)
     look = tmp_path / "mine.onnx"
-    result = run(folder, "-o", look, "--look", tiny, "--steps", 8, "--json")
+    result = run(folder, "-o", look, "--look", tiny, "--steps", 2, "--json")
     assert result.exit_code == 0, result.output
     (first, learned, judged), (last, everything, _) = trained
     assert {*learned, *judged} <= set(everything)
     assert not set(learned) & set(judged)
     assert len(everything) == len(read_manifest(tmp_path / "mine.onnx.fit" / "laid" / "manifest.jsonl"))
-    assert (first.steps, last.steps) == (6, 2)
+    assert (first.steps, last.steps) == (1, 1)
     assert last.start_from == str(tmp_path / "mine.onnx.fit" / "run")
     weights, _ = checkpoint.load(tmp_path / "mine.onnx.fit" / "run-at-last" / "best.safetensors")
     before, _ = checkpoint.load(tmp_path / "mine.onnx.fit" / "run" / "best.safetensors")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from crispnet.data import variants as making_variants
-from crispnet.data.variants import BRIGHT, COLOUR, HAZE, LIGHT, SMALLEST, rewritten, variants
+from crispnet.data.variants import BRIGHT, COLOUR, HAZE, LIGHT, SMALLEST, STRONG, rewritten, variants
 from crispnet.raw.bayer import pack_linear
 from crispnet.raw.image import Box
 from crispnet.raw.reader import open_raw
@@ -17,6 +17,7 @@ from making import one_of_each, raw_image
 def in_steady_light(monkeypatch):
     monkeypatch.setattr(making_variants, "LIGHT", (0.0, 0.0))
     monkeypatch.setattr(making_variants, "COLOUR", 0.0)
+    monkeypatch.setattr(making_variants, "STRONG", 0.0)
     monkeypatch.setattr(making_variants, "HAZY", 0)
 
 
@@ -55,6 +56,7 @@ def test_a_part_is_cut_out_of_the_crop_with_its_colours_in_order(cfa, monkeypatc
 
 def test_light_is_multiplied_and_clipped_and_noise_with_it(monkeypatch):
     monkeypatch.setattr(making_variants, "HAZY", 0)
+    monkeypatch.setattr(making_variants, "STRONG", 0)
     profile = np.tile([1e-4, 1e-6], (4, 1))
     raw = replace(raw_image(height=64, width=96), noise_profile=profile)
     before = pack_linear(raw)
@@ -72,6 +74,19 @@ def test_light_is_multiplied_and_clipped_and_noise_with_it(monkeypatch):
     for colour in (red, blue):
         assert np.std(np.log2(colour / green)) == pytest.approx(COLOUR, rel=0.3)
     assert abs(np.corrcoef(np.log2(red / green), np.log2(blue / green))[0, 1]) < 0.5
+
+
+def test_some_light_is_of_strong_colour(monkeypatch):
+    monkeypatch.setattr(making_variants, "HAZY", 0)
+    raw = raw_image(height=64, width=96)
+    before = pack_linear(raw)
+    found = [
+        [middle_ratio(*planes) for planes in zip(pack_linear(part), before, strict=True)]
+        for part in variants(raw, count=200, seed=5)
+    ]
+    red, green, blue, _ = np.log2(np.transpose(found))
+    strong = np.hypot(red - green, blue - green) > 4 * COLOUR
+    assert 0.3 * STRONG < np.mean(strong) < 1.2 * STRONG
 
 
 def test_haze_is_grey_light_that_takes_the_place_of_the_scenes(monkeypatch):

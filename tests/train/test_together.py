@@ -112,3 +112,11 @@ def test_alone_nothing_is_asked_of_anybody(monkeypatch):
         assert found.agree(wish=True, device=torch.device("cpu"))
         assert found.in_turn(lambda: 7) == 7
     assert tensor.tolist() == [1, 1, 1]
+
+
+def test_others_that_cannot_be_met_are_no_hang(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for name in ("RANK", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(RunError, match="RANK, MASTER_ADDR, MASTER_PORT is not set"), company(torch.device("cpu")):
+        pass

@@ -17,6 +17,7 @@ SHARES = (0.45, 0.9)  # of each side that a part keeps
 SMALLEST = 400  # photosites along the shorter side of a part
 LIGHT = (-1.5, 0.7)  # EV; what then goes beyond white is clipped, as it would have been by the sensor
 COLOUR = 0.12  # EV by which red light and blue light differ from green, in a standard deviation
+STRONG, STRONG_COLOUR = 0.15, 0.6  # share of parts in light of strong colour, as of a burning sky; its deviation
 HAZY, HAZE = 0.25, (0.0, 0.3)  # share of parts with haze before them, and how much of the light that is
 BRIGHT = 95  # percentile of green that haze is as bright as
 
@@ -32,7 +33,7 @@ def variants(raw: RawImage, *, count: int, seed: int) -> Iterator[RawImage]:
     for _ in range(count):
         part = raw if raw.opcodes else _part(raw, chance)
         hazy = _hazy(part, chance) if chance.random() < HAZY else part
-        red, blue = 2 ** chance.normal(0, COLOUR, 2)
+        red, blue = 2 ** chance.normal(0, STRONG_COLOUR if chance.random() < STRONG else COLOUR, 2)
         yield _lit(hazy, 2 ** chance.uniform(*LIGHT) * np.array([red, 1, blue, 1]))
 
 

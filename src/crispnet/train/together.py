@@ -88,11 +88,20 @@ ALONE = Company()
 
 @contextmanager
 def company(device: torch.device) -> Iterator[Company]:
-    """Meet the other processes that were started to learn the same; without any, a process is alone."""
-    size = int(os.environ.get("WORLD_SIZE", "1"))
-    if size == 1:
+    """Meet the other processes that were started to learn the same; without any, a process is alone.
+
+    Raises:
+        RunError: there are others, but it is not said where they meet.
+    """
+    if os.environ.get("WORLD_SIZE", "1") == "1":
         yield ALONE
         return
+    missing = [name for name in ("RANK", "MASTER_ADDR", "MASTER_PORT") if not os.environ.get(name)]
+    if missing:
+        raise RunError(
+            f"WORLD_SIZE says that {os.environ['WORLD_SIZE']} processes learn together, but {', '.join(missing)} "
+            "is not set. All that torchrun sets was needed. Start it with torchrun, or unset WORLD_SIZE to learn alone."
+        )
     if device.type == "cuda":
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
     distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
