@@ -20,7 +20,7 @@ from crispnet.alone import alone_in
 from crispnet.app import becoming, colours, fitting, varying
 from crispnet.app.becoming import as_table, version_of
 from crispnet.app.cli import app
-from crispnet.app.commanding import check_template
+from crispnet.app.commanding import check_template, make_pictures
 from crispnet.data.pairs import Pair, read_manifest
 from crispnet.errors import CrispnetError
 from crispnet.evaluate.controls import Curve, Lut, MatrixCurve
@@ -216,7 +216,7 @@ def test_a_control_that_wins_is_fitted_to_all_pairs(folder, tiny, tmp_path, monk
     assert not (tmp_path / "mine.onnx.fit" / "run-at-last").exists()
 
 
-def test_pictures_may_be_made_by_a_command(folder, tiny, tmp_path):
+def test_pictures_may_be_made_by_a_command(folder, tmp_path, capsys):
     """Any program that reads a raw and writes a picture, and what it fails on is said and left out."""
     program = tmp_path / "isp.py"
     program.write_text(
@@ -225,13 +225,11 @@ def test_pictures_may_be_made_by_a_command(folder, tiny, tmp_path):
         "if raw.endswith('3.dng'): sys.exit('too hard')\n"
         "shutil.copy(raw.replace('.dng', '.jpg'), picture)\n"
     )
-    command = f"'{sys.executable}' '{program}' {{raw}} {{picture}}"
-    words = "--look", tiny, "--steps", 1, "--from-command", command, "--json"
-    result = run(folder, "-o", tmp_path / "b.onnx", *words)
-    assert result.exit_code == 0, result.output
-    assert "too hard" in result.stderr
-    made = tmp_path / "b.onnx.fit" / "command"
-    assert sorted(path.name for path in made.iterdir()) == ["0.jpg", "1.jpg", "2.jpg", "4.jpg"]
+    words = check_template(f"'{sys.executable}' '{program}' {{raw}} {{picture}}")
+    made = make_pictures(words, sorted(folder.glob("*.dng")), tmp_path / "command").pictures
+    assert "too hard" in capsys.readouterr().err
+    assert sorted(path.name for path in (tmp_path / "command").iterdir()) == ["0.jpg", "1.jpg", "2.jpg", "4.jpg"]
+    assert {raw.stem for raw in made} == {"0", "1", "2", "4"}
 
 
 def test_a_raw_that_no_dng_can_hold_has_no_variants_and_stops_nothing(tmp_path, capsys):
@@ -254,7 +252,7 @@ crispnet.develop(raw, "plain", exposure={exposure}).save(picture)
 
 
 def test_a_command_is_asked_for_variants_of_the_raws_and_none_of_them_judges(folder, tiny, tmp_path, monkeypatch):
-    monkeypatch.setattr(varying, "EACH", 2)  # each is a process
+    monkeypatch.setattr(varying, "EACH", 1)  # each is a process
     program = tmp_path / "isp.py"
     program.write_text(PROGRAM.format(exposure=0.2))
     command = f"'{sys.executable}' '{program}' {{raw}} {{picture}}"
@@ -264,10 +262,10 @@ def test_a_command_is_asked_for_variants_of_the_raws_and_none_of_them_judges(fol
     place = tmp_path / "c.onnx.fit"
     pairs, more = (read_manifest(place / name / "manifest.jsonl") for name in ("pairs", "variants"))
     splits = {pair.scene: pair.split for pair in pairs}
-    assert Counter(pair.scene for pair in more) == dict.fromkeys(splits, 2)
+    assert Counter(pair.scene for pair in more) == dict.fromkeys(splits, 1)
     assert all(pair.split == splits[pair.scene] for pair in more)
     learned = [pair for pair in pairs if pair.split == "train"]
-    assert f"{len(learned)} pairs and {2 * len(learned)} variants of them to learn from" in result.stderr
+    assert f"{len(learned)} pairs and {len(learned)} variants of them to learn from" in result.stderr
     assert json.loads(result.stdout)["held_out"] == sum(pair.split == "test" for pair in pairs) or 1
     assert f"{len(pairs)} pairs" in crispnet.load_look(str(tmp_path / "c.onnx")).card["learned from"]
     assert f"{len(more)} variants" in crispnet.load_look(str(tmp_path / "c.onnx")).card["learned from"]
@@ -277,16 +275,16 @@ def test_a_command_is_asked_for_variants_of_the_raws_and_none_of_them_judges(fol
         assert np.abs(found - upright(expected.pixels, expected.raw.orientation)).mean() < 3
 
 
-def test_a_command_that_knows_the_raw_itself_is_not_asked_for_variants(folder, tiny, tmp_path):
+def test_a_command_that_knows_the_raw_itself_is_not_asked_for_variants(folder, tmp_path, capsys):
     """It reads what a DNG cannot say, here the name."""
     program = tmp_path / "isp.py"
-    exposure = "0.2 if '/same/' not in raw else 0.9"
-    program.write_text(PROGRAM.format(exposure=exposure))
-    command = f"'{sys.executable}' '{program}' {{raw}} {{picture}}"
-    result = run(folder, "-o", tmp_path / "d.onnx", "--look", tiny, "--steps", 1, "--from-command", command)
-    assert result.exit_code == 0, result.output
-    assert "makes something else of a rewritten raw" in result.stderr
-    assert not (tmp_path / "d.onnx.fit" / "variants" / "manifest.jsonl").exists()
+    program.write_text(PROGRAM.format(exposure="0.2 if '/same/' not in raw else 0.9"))
+    words = check_template(f"'{sys.executable}' '{program}' {{raw}} {{picture}}")
+    made = make_pictures(words, [folder / "0.dng"], tmp_path / "command").pictures
+    pairs = [Pair(raw, picture, raw.stem, "train") for raw, picture in made.items()]
+    assert varying.varied(pairs, words, tmp_path / "variants", seed=0) == []
+    assert "makes something else of a rewritten raw" in capsys.readouterr().err
+    assert not (tmp_path / "variants" / "manifest.jsonl").exists()
 
 
 @pytest.mark.parametrize(
