@@ -3,6 +3,7 @@
 import inspect
 import json
 import re
+import shutil
 import signal
 import sys
 import threading
@@ -86,6 +87,13 @@ def fitted(folder, tiny, tmp_path_factory):
 
 def test_as_many_steps_are_learned_as_the_recipe_says():
     assert inspect.signature(colours.fit).parameters["steps"].default == STEPS
+
+
+def begun(fitted, place):
+    """Copy what a fit has done before it learns, so that it need not be done again."""
+    look, _ = fitted
+    shutil.copytree(f"{look}.fit", place / "mine.onnx.fit", ignore=shutil.ignore_patterns("run*"))
+    return "-o", place / "mine.onnx"
 
 
 @pytest.mark.parametrize("detail", [False, True])
@@ -172,7 +180,7 @@ def test_a_fit_that_was_interrupted_goes_on_to_the_same_look(fitted, folder, tin
     assert crispnet.load_look(str(tmp_path / "mine.onnx")).version == crispnet.load_look(said["look"]).version
 
 
-def test_what_judged_is_learned_from_at_last(folder, tiny, tmp_path, monkeypatch):
+def test_what_judged_is_learned_from_at_last(fitted, folder, tiny, tmp_path, monkeypatch):
     """A network that wins goes on with all pairs, and the figures are those of before."""
     monkeypatch.setattr(Verdict, "best", lambda _, names: names[-1])
     trained = []
@@ -184,7 +192,7 @@ def test_what_judged_is_learned_from_at_last(folder, tiny, tmp_path, monkeypatch
 
     monkeypatch.setattr(fitting, "train", watched)
     look = tmp_path / "mine.onnx"
-    result = run(folder, "-o", look, "--look", tiny, "--steps", 2, "--json")
+    result = run(folder, *begun(fitted, tmp_path), "--look", tiny, "--steps", 2, "--json")
     assert result.exit_code == 0, result.output
     (first, learned, judged), (last, everything, _) = trained
     assert {*learned, *judged} <= set(everything)
@@ -199,7 +207,7 @@ def test_what_judged_is_learned_from_at_last(folder, tiny, tmp_path, monkeypatch
     assert "learned from the held-out pictures, too" in Path(json.loads(result.stdout)["report"]).read_text("utf-8")
 
 
-def test_a_control_that_wins_is_fitted_to_all_pairs(folder, tiny, tmp_path, monkeypatch):
+def test_a_control_that_wins_is_fitted_to_all_pairs(fitted, folder, tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(Verdict, "best", lambda _, names: names[0])
     fitted_to = []
 
@@ -208,7 +216,7 @@ def test_a_control_that_wins_is_fitted_to_all_pairs(folder, tiny, tmp_path, monk
         return Curve.fit(frames)
 
     monkeypatch.setattr(becoming, "CONTROLS", {"curve": fit})
-    result = run(folder, "-o", tmp_path / "mine.onnx", "--look", tiny, "--steps", 2, "--json")
+    result = run(folder, *begun(fitted, tmp_path), "--look", tiny, "--steps", 2, "--json")
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["chosen"] == "curve"
     pairs = read_manifest(tmp_path / "mine.onnx.fit" / "laid" / "manifest.jsonl")
