@@ -185,7 +185,7 @@ def test_a_network_that_needs_whole_photographs_is_refused_in_words(tmp_path):
 
 
 def test_a_constant_is_written_once(tmp_path):
-    isp = build("canonical", widths=(4, 6), blocks=1, dim=16, depth=1, thresholds=6, tails=6, casts=4)
+    isp = build("canonical", widths=(4, 6), blocks=1, dim=16, depth=1, thresholds=3, tails=3, casts=2)
     graph = onnx.load_from_string(export(isp, tmp_path / "look.onnx", **ABOUT).content).graph
     for half in ("see/", "render/"):
         constants = [node for node in graph.node if node.op_type == "Constant" and node.name.startswith(half)]
