@@ -12,6 +12,7 @@ from made_page import keep
 from tables import table
 from verdicts import Result, aim_row, shown, whether
 
+DISTILLED = {"delta_e": 5.0, "against_the_best_control": -0.3}  # at most
 HEAD = """# Results
 
 Made by `python benchmarks/report.py --write` from `results/*.json`; not to be edited. Each section says where, with
@@ -23,9 +24,6 @@ def main() -> None:
     """Write the page, or say whether it is current."""
     stale = "docs/results.md is not what results/*.json say: run python benchmarks/report.py --write"
     keep(__doc__.split("\n")[0], "docs/results.md", report, results="results", stale=stale)
-
-
-DISTILLED = {"delta_e": 5.0, "against_the_best_control": -0.3}  # at most
 
 
 def report(results: Path) -> str:

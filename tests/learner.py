@@ -1,22 +1,15 @@
 """One of several processes that learn together: started by a test, with what torchrun would say in the environment."""
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from crispnet.train.together import company
-from runs import FRAMES, fit, stopper, tiny
+from runs import SEEN, fit, stopper, tiny
 
 RECIPE = tiny("crispnet", steps=6, average=0.5)
 ONE_STEP = tiny("crispnet", steps=1, stages="patches:8x8:2x2:1")
-# Even thumbnails would leave normalisation nothing but rounding to enlarge.
-SEEN = [
-    replace(frame, thumbnail=np.random.default_rng(place).random((3, 368, 480), np.float32))
-    for place, frame in enumerate(FRAMES)
-]
 LEFT = 3  # steps done when one of them is asked to stop
 
 

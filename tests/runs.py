@@ -45,6 +45,10 @@ def frame(seed: int) -> Frame:
 
 SIZE = (10, 12)  # of validations
 FRAMES, VALIDATION = [frame(seed) for seed in range(3)], [frame(seed) for seed in range(10, 12)]
+SEEN = [  # even thumbnails would leave normalisation nothing but rounding to enlarge
+    replace(each, thumbnail=np.random.default_rng(seed).uniform(0.01, 0.9, (3, 368, 480)).astype(np.float32))
+    for seed, each in enumerate(FRAMES)
+]
 BROKEN = replace(FRAMES[0], packed=np.full_like(FRAMES[0].packed, np.nan))
 
 

@@ -18,12 +18,13 @@ from typer.testing import CliRunner
 
 import crispnet
 from crispnet.alone import alone_in
-from crispnet.app import becoming, colours, fitting, varying
+from crispnet.app import becoming, colours, dealing, fitting, varying
 from crispnet.app.becoming import as_table, version_of
 from crispnet.app.cli import app
 from crispnet.app.commanding import check_template, make_pictures
+from crispnet.app.dealing import material_of
 from crispnet.data.pairs import Pair, read_manifest
-from crispnet.errors import CrispnetError
+from crispnet.errors import CrispnetError, DataError
 from crispnet.evaluate.controls import Curve, Lut, MatrixCurve
 from crispnet.evaluate.judging import Verdict, judge
 from crispnet.evaluate.samples import camera_values
@@ -207,6 +208,21 @@ def test_what_judged_is_learned_from_at_last(fitted, folder, tiny, tmp_path, mon
     assert "learned from the held-out pictures, too" in Path(json.loads(result.stdout)["report"]).read_text("utf-8")
 
 
+def test_variants_of_a_raw_that_was_refused_judge_nothing(tmp_path, monkeypatch):
+    """Its picture could not be laid, and those of its variants could."""
+    monkeypatch.setattr(dealing, "frames_of", lambda pairs, split, **_: [p.raw.name for p in pairs if p.split == split])
+
+    def pair(name, split, **tags):
+        return Pair(Path(f"{name}.dng"), Path(f"{name}.png"), name, split, tags)
+
+    few = [pair("a", "train"), pair("b-1", "test", variant=True)]
+    with pytest.raises(DataError, match="too few"):
+        material_of(few, tmp_path)
+    found = material_of([*few, pair("c", "validation")], tmp_path)
+    assert (found.frames, found.held_out, found.variants) == (["a.dng"], ["c.dng"], ["b-1.dng"])
+    assert found.shared
+
+
 def test_a_control_that_wins_is_fitted_to_all_pairs(fitted, folder, tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(Verdict, "best", lambda _, names: names[0])
     fitted_to = []
@@ -272,9 +288,9 @@ def test_a_command_is_asked_for_variants_of_the_raws_and_none_of_them_judges(fol
     splits = {pair.scene: pair.split for pair in pairs}
     assert Counter(pair.scene for pair in more) == dict.fromkeys(splits, 1)
     assert all(pair.split == splits[pair.scene] for pair in more)
-    learned = [pair for pair in pairs if pair.split == "train"]
+    learned, chosen_by = ([pair for pair in pairs if pair.split == split] for split in ("train", "validation"))
     assert f"{len(learned)} pairs and {len(learned)} variants of them to learn from" in result.stderr
-    assert json.loads(result.stdout)["held_out"] == sum(pair.split == "test" for pair in pairs) or 1
+    assert json.loads(result.stdout)["held_out"] == sum(pair.split != "train" for pair in pairs) - len(chosen_by)
     assert f"{len(pairs)} pairs" in crispnet.load_look(str(tmp_path / "c.onnx")).card["learned from"]
     assert f"{len(more)} variants" in crispnet.load_look(str(tmp_path / "c.onnx")).card["learned from"]
     for pair in more:

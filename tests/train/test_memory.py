@@ -10,13 +10,9 @@ from crispnet.data.patches import Stage, batch
 from crispnet.train.memory import EYE, memory
 from crispnet.train.state import first_state
 from crispnet.train.step import learn
-from runs import FRAMES, fit, same, stopper, tiny
+from runs import SEEN, fit, same, stopper, tiny
 
 CPU = torch.device("cpu")
-SEEN = [
-    replace(frame, thumbnail=np.random.default_rng(seed).uniform(0.01, 0.9, (3, 368, 480)).astype(np.float32))
-    for seed, frame in enumerate(FRAMES)
-]
 STAGE = Stage("frames", (8, 12), scenes=3)
 
 

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from abreast import together
+from abreast import TESTS, together
 from crispnet.data.patches import Stage, batch
 from crispnet.errors import RunError
 from crispnet.train.log import read_log
 from crispnet.train.state import first_state
 from crispnet.train.together import ALONE, Company, company
-from learner import LEFT, ONE_STEP, RECIPE, SEEN
-from runs import FRAMES, fit, tensors, what_was_logged
+from learner import LEFT, ONE_STEP, RECIPE
+from runs import FRAMES, SEEN, fit, tensors, what_was_logged
 
-LEARNER = Path(__file__).parents[1] / "learner.py"
+LEARNER = TESTS / "learner.py"
 
 
 @pytest.fixture(scope="module")

@@ -75,21 +75,20 @@ def material_of(pairs: Sequence[Pair], folder: Path) -> Material:
         DataError: they are too few to learn from one scene and judge by another.
         OutputError: frames cannot be written there.
     """
-    present = {split: any(pair.split == split for pair in pairs) for split in ("train", "validation", "test")}
-    if not present["train"] or not (present["test"] or present["validation"]):
+    later = [replace(pair, split="train") for pair in pairs if pair.split != "train" and VARIANT in pair.tags]
+    judging = [pair for pair in pairs if pair.split == "train" or VARIANT not in pair.tags]
+    present = {pair.split for pair in judging}
+    if "train" not in present or len(present) < 2:
         scenes = len({pair.scene for pair in pairs})
         raise DataError(
             f"{len(pairs)} pairs of {scenes} scenes are too few. Two scenes at least were needed, one to learn from "
             "and one to judge by; better twenty. Add raws of other places and other light."
         )
-    of_held_out = [pair for pair in pairs if pair.split != "train" and VARIANT in pair.tags]
-    judging = [pair for pair in pairs if pair not in of_held_out]
-    later = [replace(pair, split="train") for pair in of_held_out]
 
     def decoded(pairs: Sequence[Pair], split: str, place: Path = folder) -> Sequence[Frame]:
         return frames_of(pairs, split, places=[place], leave_out=complain_of)
 
+    frames, held_out = (decoded(judging, split) for split in ("train", "test" if "test" in present else "validation"))
+    validation = decoded(judging, "validation") if {"test", "validation"} <= present else held_out
     variants = decoded(later, "train", folder / "held-out-variants") if later else ()
-    frames, held_out = (decoded(judging, split) for split in ("train", "test" if present["test"] else "validation"))
-    shared = not (present["test"] and present["validation"])
-    return Material(frames, held_out if shared else decoded(judging, "validation"), held_out, variants)
+    return Material(frames, validation, held_out, variants)

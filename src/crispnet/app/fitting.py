@@ -119,8 +119,9 @@ def _fit(wish: Wish, words: Sequence[str] | None, look: LookFile, *, as_json: bo
     seconds = time.monotonic() - began
     facts = _facts(wish, material, seconds)
     become(wish.output, contenders, choice.chosen, facts=facts, overwrite=wish.overwrite)
-    _report(wish, material, verdict, choice, facts)
-    _say(wish, material, verdict, choice, seconds=seconds, as_json=as_json)
+    remarks = _remarks(verdict, material, choice)
+    _report(wish, verdict, choice, remarks, facts)
+    _say(wish, verdict, choice, remarks, seconds=seconds, as_json=as_json)
     return True
 
 
@@ -175,21 +176,22 @@ def _say_few(material: Material) -> None:
         complain(f"{count} pairs are few: expect the right mood, not the right colours. {GOOD} or more make a look.")
 
 
-def _report(wish: Wish, material: Material, verdict: Verdict, choice: Choice, facts: Mapping[str, str]) -> None:
-    remarks = _remarks(verdict, material, choice)
+def _report(wish: Wish, verdict: Verdict, choice: Choice, remarks: Sequence[str], facts: Mapping[str, str]) -> None:
     title = f"{wish.output.stem}: a look of your own"
     beside = [AFTER if choice.chosen == choice.control else choice.control, BEFORE]
     page = fit_page(title, verdict, chosen=choice.chosen, beside=beside, remarks=remarks, facts=facts)
     write_whole(wish.report, [page.encode()], raw=None, overwrite=True)
 
 
-def _say(wish: Wish, material: Material, verdict: Verdict, choice: Choice, *, seconds: float, as_json: bool) -> None:
+def _say(
+    wish: Wish, verdict: Verdict, choice: Choice, remarks: Sequence[str], *, seconds: float, as_json: bool
+) -> None:
     means = {name: round(verdict.mean(name), 3) for name in verdict.cases}
     if as_json:
         said = {"look": str(wish.output), "chosen": choice.chosen, "delta_e": means, "report": str(wish.report)}
-        typer.echo(json.dumps(said | {"held_out": len(material.held_out), "seconds": round(seconds, 1)}))
+        typer.echo(json.dumps(said | {"held_out": len(verdict.strips), "seconds": round(seconds, 1)}))
         return
-    for remark in _remarks(verdict, material, choice):
+    for remark in remarks:
         typer.echo(remark, err=True)
     width = max(map(len, means))
     typer.echo("\n".join(f"{name:<{width}}  ΔE76 {mean:.2f}" for name, mean in means.items()))

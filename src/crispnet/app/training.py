@@ -61,21 +61,18 @@ def train(wish: Wish, *, as_json: bool) -> bool:
         RunError: the recipe, the device, or the run that is there cannot be used.
         OutputError: the run cannot be written.
     """
-    with company(find_device(wish.device)) as together, _voice(together):
-        recipe = together.in_turn(lambda: _taken_up(wish) if together.is_first else _recipe(wish))
-        data = together.in_turn(lambda: _captures(wish))
-        run = follow(recipe, data, wish.run, device=wish.device, threads=wish.threads, together=together)
+    with company(find_device(wish.device)) as together:
+        with _voice(together):
+            recipe = _recipe(wish)
+            if wish.fresh and together.is_first:
+                _set_aside(wish.run)
+            data = together.in_turn(lambda: _captures(wish))
+            run = follow(recipe, data, wish.run, device=wish.device, threads=wish.threads, together=together)
         if together.is_first:
             _say(run, recipe, wish, data=data, as_json=as_json)
+        else:
+            say_remarks(run)  # which the first knows nothing of: they are about this process's part of the frames
     return run.step >= recipe.steps
-
-
-def _taken_up(wish: Wish) -> Recipe:
-    """Find the recipe, and set aside the run that is there where the user wants a fresh one."""
-    recipe = _recipe(wish)
-    if wish.fresh:
-        _set_aside(wish.run)
-    return recipe
 
 
 @contextmanager

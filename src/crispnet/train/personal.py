@@ -79,7 +79,7 @@ def personal(start: Path, options: Mapping[str, Any], *, detail: bool, steps: in
 def at_last(recipe: Recipe, judged: Path, *, steps: int = STEPS) -> Recipe:
     """Give the recipe by which a look goes on, once it is judged, with all scenes: those that judged it, too.
 
-    With none left to choose weights by, the last ones are the result.
+    With none left to choose weights by, the last ones are the result, unless they have fallen apart.
 
     Args:
         recipe: by which it has learned.
