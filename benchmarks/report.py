@@ -245,6 +245,7 @@ SECTIONS = {
     "develop": _develop,
     "render_rate": speed.render_rate,
     "exactness": speed.exactness,
+    "int8": speed.int8,
     "large": speed.large,
     "folder": speed.folder,
     "cluster": speed.cluster,

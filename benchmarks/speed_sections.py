@@ -35,6 +35,26 @@ def exactness(result: Result) -> str:
     ])  # fmt: skip
 
 
+def int8(result: Result) -> str:
+    """Say what rendering in 8-bit whole numbers would gain and cost."""
+    rows = [
+        (
+            f"{each['raw']}, {name}",
+            f"{made['delta_e_76']:.4f}",
+            *(f"{seconds:.3f}" for seconds in made["seconds"].values()),
+            f"{sum(made['seconds'].values()):.3f}",
+        )
+        for each in result["photographs"]
+        for name, made in each["made"].items()
+    ]
+    return "\n".join([
+        "## Rendering in 8-bit whole numbers\n",
+        f"The parts of \"{result['look']}\" that render, quantised by NNCF with {result['calibrated_on']} raws: mean ΔE76",
+        f"to float32, of which {result['aim']} at most were allowed, and seconds within each part. It is not used.\n",
+        table(["raw", "mean ΔE76", *result["photographs"][0]["made"]["float32"]["seconds"], "all"], rows),
+    ])  # fmt: skip
+
+
 def large(result: Result) -> str:
     """Say what frames of many megapixels cost."""
     frames = result["frames"]

@@ -5,6 +5,7 @@ the child's memory, so a parent with numpy would lift every small figure.
 """
 
 import os
+import shutil
 import statistics
 import subprocess
 import tempfile
@@ -23,12 +24,14 @@ class Program:
         command: the program and its arguments, or None where it is not installed.
         output: the file that it has to write, or None.
         environment: variables to set for it.
+        forgets: a folder that is removed before each run, so that each is the first.
     """
 
     name: str
     command: tuple[str, ...] | None
     output: Path | None = None
     environment: tuple[tuple[str, str], ...] = ()
+    forgets: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,8 @@ def run(program: Program) -> Cost:
     """
     if program.output is not None:
         program.output.unlink(missing_ok=True)
+    if program.forgets is not None:
+        shutil.rmtree(program.forgets, ignore_errors=True)
     with tempfile.TemporaryFile() as said:
         start = time.perf_counter()
         child = subprocess.Popen(
