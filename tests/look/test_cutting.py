@@ -43,7 +43,14 @@ def test_rims_are_wide_enough_and_not_much_wider(tmp_path, widths, scale, stride
     assert depths.halo % scale == depths.coarse_halo % stride == 0
 
 
-@pytest.mark.parametrize(("model", "options"), [("crispnet", {"dim": 16, "depth": 1}), ("unet-residual", {})])
+@pytest.mark.parametrize(
+    ("model", "options"),
+    [
+        ("crispnet", {"dim": 16, "depth": 1}),
+        ("unet-residual", {}),
+        ("canonical", {"dim": 16, "depth": 1, "widths": (4, 6, 8, 10)}),
+    ],
+)
 def test_three_calls_are_one(tmp_path, model, options):
     look = OpenVinoLook(look_file(tmp_path, model, **options), precision="f32")
     noise = np.random.default_rng(2)
@@ -70,6 +77,17 @@ def test_powers_are_written_out_and_nothing_else_comes_of_it(tmp_path):
     look = OpenVinoLook(file, precision="f32")
     found = look.render(packed.astype(np.float32), look.scene(thumbnail.astype(np.float32), LIGHT))
     np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_what_renders_takes_no_logarithms_and_shuffles_its_pixels_once(tmp_path):
+    file = look_file(tmp_path, "canonical", dim=16, depth=1, widths=(4, 6, 8, 10))
+    rendering = halves(core(), file)[1]
+    assert not kinds(rendering) & {"Power", "Log", "Exp"}
+    assert rendering.get_results()[0].input_value(0).get_node().get_type_name() == "DepthToSpace"
+
+
+def kinds(model):
+    return {node.get_type_name() for node in model.get_ops()}
 
 
 def broken_powers(model):

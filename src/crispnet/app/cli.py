@@ -4,7 +4,6 @@ Results go to standard output, progress and complaints to standard error. Exit c
 named, the others done, or a run was stopped; 2 usage; 3 nothing could be done.
 """
 
-import atexit
 import gc
 import io
 import json as json_format
@@ -18,6 +17,7 @@ from typing import Annotated
 import typer
 
 from crispnet.app import colours, laboratory, material, serving
+from crispnet.app.leaving import leaving_at_once
 from crispnet.app.material import Ray
 from crispnet.app.refusing import SOME_FAILED, refusals
 from crispnet.look import DEFAULT
@@ -52,10 +52,10 @@ def main() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Modules stay for as long as the program does: not looked through again and again for what could be given back.
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
-    atexit.register(gc.freeze)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="surrogateescape")  # names of files need not be text
-    app()
+    with leaving_at_once():
+        app()
 
 
 def _say_version(wanted: bool) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from crispnet.look import cutting
+from crispnet.look import cutting, rewriting
 from crispnet.look.contract import Depths
 from crispnet.look.cutting import FAILURES, halves, parts
 from crispnet.look.file import LookFile
@@ -133,7 +133,8 @@ def _open(shape: ov.PartialShape) -> Open:
 
 def _version() -> str:
     """Digest the code that decides what is compiled."""
-    return hashlib.sha256(b"".join(Path(path).read_bytes() for path in (__file__, cutting.__file__))).hexdigest()
+    paths = (__file__, cutting.__file__, rewriting.__file__)
+    return hashlib.sha256(b"".join(Path(path).read_bytes() for path in paths)).hexdigest()
 
 
 def _processor(core: ov.Core) -> list[Any]:

@@ -22,6 +22,7 @@ import numpy as np
 
 from crispnet.look.contract import Depths
 from crispnet.look.file import LookFile, unusable
+from crispnet.look.rewriting import channels_last, rewrite
 from crispnet.look.runtime import ov
 
 FAILURES = (RuntimeError, UnicodeDecodeError)  # what OpenVINO raises, also for messages that quote broken names
@@ -48,7 +49,7 @@ def halves(core: ov.Core, file: LookFile) -> tuple[ov.Model, ov.Model]:
     """
     try:
         model = core.read_model(file.content, b"")
-        _write_powers_out(model)
+        rewrite(model)
         nothing = ov.opset13.constant(np.zeros((1, 1), np.float32)).output(0)  # of a network that is blind to the scene
         scene = _seam(_named(model, "scene") or nothing, "scene")
         pixels = next(node for node in model.get_parameters() if "packed" in node.output(0).names)
@@ -116,30 +117,8 @@ def _maps_seam(made: Any, name: str) -> _Seam:
     turned = ov.opset13.transpose(wide, ov.opset13.constant(np.array((0, 3, 1, 2))))
     for reader in readers:
         reader.replace_source_output(turned.output(0))
-    held = ov.opset13.clamp(_channels_last(made), -MOST, MOST)
+    held = ov.opset13.clamp(channels_last(made), -MOST, MOST)
     return _Seam(ov.opset13.convert(held, "f16").output(0), given)
-
-
-def _write_powers_out(model: ov.Model) -> None:
-    """Write broken powers as exp(exponent * log(base)): OpenVINO asks the C library for each single power."""
-    for node in model.get_ops():
-        if node.get_type_name() != "Power" or not _is_broken(node.input_value(1).get_node()):
-            continue
-        exponent = ov.opset13.multiply(ov.opset13.log(node.input_value(0)), node.input_value(1))
-        written = ov.opset13.exp(exponent)
-        for reader in node.output(0).get_target_inputs():
-            reader.replace_source_output(written.output(0))
-
-
-def _is_broken(exponent: Any) -> bool:
-    """Tell whether an exponent is one number that is not whole; only of such is a negative base's power none."""
-    if exponent.get_type_name() != "Constant" or exponent.data.size != 1:
-        return False
-    return not float(exponent.data.item()).is_integer()
-
-
-def _channels_last(maps: Any) -> Any:
-    return ov.opset13.transpose(maps, ov.opset13.constant(np.array((0, 2, 3, 1)))).output(0)
 
 
 def _input(shape: ov.PartialShape, name: str, kind: type[np.floating] = np.float32) -> Any:
@@ -169,7 +148,7 @@ def _cut(model: ov.Model, weights: tuple[str, str], part: int) -> ov.Model:
     if part == 1:
         return ov.Model([context.made], [features.given, scene])
     srgb = _only(model.get_results()).input_value(0)
-    return ov.Model([_channels_last(srgb)], [packed, context.given, scene])
+    return ov.Model([channels_last(srgb)], [packed, context.given, scene])
 
 
 def _read_with(model: ov.Model, weight: str) -> Any:
