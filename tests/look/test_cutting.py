@@ -1,5 +1,9 @@
 """Graphs cut into fine and coarse levels, where they have them."""
 
+import tempfile
+from functools import cache
+from pathlib import Path
+
 import numpy as np
 import onnx
 import pytest
@@ -19,10 +23,12 @@ ABOUT = {"name": "tiny", "version": "1", "card": dict.fromkeys(CARD, "something"
 LIGHT = Metadata(np.array([[2.0, 1, 1.5, 1]]), SRGB_TO_XYZ[None], np.array([0.0]), np.array([0.0]))
 
 
-def look_file(tmp_path, model="crispnet", **options):
+@cache  # to export takes longer than all that is tested
+def look_file(model="crispnet", **options):
     torch.manual_seed(0)
     isp = build(model, **{"blocks": 1, "widths": (4, 6, 8, 10, 12)} | options)
-    return export(isp, tmp_path / f"{model}.onnx", **ABOUT)
+    with tempfile.TemporaryDirectory() as folder:
+        return export(isp, Path(folder) / f"{model}.onnx", **ABOUT)
 
 
 def depths_of(file):
@@ -33,8 +39,8 @@ def depths_of(file):
 @pytest.mark.parametrize(
     ("widths", "scale", "stride"), [((4, 6, 8, 10, 12), 4, 4), ((4, 6, 8, 10), 4, 2), ((4, 6, 8), 2, 2)]
 )
-def test_rims_are_wide_enough_and_not_much_wider(tmp_path, widths, scale, stride):
-    depths = depths_of(look_file(tmp_path, widths=widths, dim=16, depth=1))
+def test_rims_are_wide_enough_and_not_much_wider(widths, scale, stride):
+    depths = depths_of(look_file(widths=widths, dim=16, depth=1))
     assert (depths.scale, depths.stride) == (scale, stride)
     fine = reach(levels=scale.bit_length(), blocks=0) - 2 * scale  # without convolutions of a deepest level
     assert fine <= depths.halo < fine + 2 * scale
@@ -51,8 +57,8 @@ def test_rims_are_wide_enough_and_not_much_wider(tmp_path, widths, scale, stride
         ("canonical", {"dim": 16, "depth": 1, "widths": (4, 6, 8, 10)}),
     ],
 )
-def test_three_calls_are_one(tmp_path, model, options):
-    look = OpenVinoLook(look_file(tmp_path, model, **options), precision="f32")
+def test_three_calls_are_one(model, options):
+    look = OpenVinoLook(look_file(model, **options), precision="f32")
     noise = np.random.default_rng(2)
     packed, thumbnail = noise.random((1, 4, 64, 96), np.float32), noise.random((1, 3, 368, 480), np.float32)
     scene = look.scene(thumbnail, LIGHT)
@@ -64,8 +70,8 @@ def test_three_calls_are_one(tmp_path, model, options):
         look.descend(packed[:, :, :62], scene)
 
 
-def test_powers_are_written_out_and_nothing_else_comes_of_it(tmp_path):
-    runtime, file = core(), look_file(tmp_path, "canonical", dim=16, depth=1, widths=(4, 6, 8))
+def test_powers_are_written_out_and_nothing_else_comes_of_it():
+    runtime, file = core(), look_file("canonical", dim=16, depth=1, widths=(4, 6, 8))
     model = runtime.read_model(file.content, b"")
     assert broken_powers(model)
     assert not any(map(broken_powers, halves(runtime, file)))
@@ -79,8 +85,8 @@ def test_powers_are_written_out_and_nothing_else_comes_of_it(tmp_path):
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-def test_what_renders_takes_no_logarithms_and_shuffles_its_pixels_once(tmp_path):
-    file = look_file(tmp_path, "canonical", dim=16, depth=1, widths=(4, 6, 8, 10))
+def test_what_renders_takes_no_logarithms_and_shuffles_its_pixels_once():
+    file = look_file("canonical", dim=16, depth=1, widths=(4, 6, 8, 10))
     rendering = halves(core(), file)[1]
     assert not kinds(rendering) & {"Power", "Log", "Exp"}
     assert rendering.get_results()[0].input_value(0).get_node().get_type_name() == "DepthToSpace"
@@ -96,16 +102,16 @@ def broken_powers(model):
     return [each.data.item() for each in exponents if each.get_type_name() == "Constant" and each.data.item() % 1]
 
 
-def test_networks_of_two_levels_are_left_whole(tmp_path):
-    file = look_file(tmp_path, "unet-residual", widths=(4, 6))
+def test_networks_of_two_levels_are_left_whole():
+    file = look_file("unet-residual", widths=(4, 6))
     assert depths_of(file) is None
     look = OpenVinoLook(file)
     with pytest.raises(ValueError, match="expected a look with fine and coarse levels, got tiny"):
         look.descend(np.zeros((1, 4, 8, 8), np.float32), np.zeros((1, 1), np.float32))
 
 
-def test_other_names_are_left_whole(tmp_path):
-    file = look_file(tmp_path, "unet-residual")
+def test_other_names_are_left_whole():
+    file = look_file("unet-residual")
     content = file.content[:-SEAL_BYTES].replace(b"reconstruction.up", b"reconstruction.pu")
     other = LookFile.parse(seal(content), origin="some.onnx")
     assert depths_of(file)
@@ -113,8 +119,8 @@ def test_other_names_are_left_whole(tmp_path):
     np.testing.assert_array_equal(*(rendered(OpenVinoLook(each, precision="f32")) for each in (file, other)))
 
 
-def test_names_that_lie_about_the_wiring_are_left_whole(tmp_path):
-    file = look_file(tmp_path, "unet-residual")
+def test_names_that_lie_about_the_wiring_are_left_whole():
+    file = look_file("unet-residual")
     model = onnx.load_from_string(file.content)
     del model.metadata_props[1:]
 

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -40,15 +41,21 @@ def exported(isp, folder, *, model="canonical", options=OPTIONS):
     return export(isp, folder / "look.onnx", name="tiny", version="1", card=card)
 
 
+@pytest.fixture(scope="module")
+def look(tmp_path_factory):
+    """The look of ``network()``, exported once: that takes longer than all that is tested."""
+    return exported(network(), tmp_path_factory.mktemp("look"))
+
+
 def seen():
     chance = torch.Generator().manual_seed(1)
     metadata = Metadata(torch.tensor([[2.0, 1, 1.5, 1]]), torch.eye(3)[None], torch.zeros(1))
     return torch.rand(1, 4, 16, 24, generator=chance), torch.rand(1, 3, 32, 48, generator=chance), metadata
 
 
-def test_a_network_comes_back_out_of_its_look(tmp_path):
+def test_a_network_comes_back_out_of_its_look(look):
     isp = network()
-    model, options, weights = network_of(exported(isp, tmp_path))
+    model, options, weights = network_of(look)
     assert (model, options) == ("canonical", OPTIONS)
     assert weights.keys() == isp.state_dict().keys()
     again = build(model, **options)
@@ -56,11 +63,9 @@ def test_a_network_comes_back_out_of_its_look(tmp_path):
     torch.testing.assert_close(again.eval()(*seen()), isp(*seen()), rtol=0, atol=1e-6)
 
 
-def test_what_it_is_newly_told_changes_nothing_yet(tmp_path):
+def test_what_it_is_newly_told_changes_nothing_yet(look, tmp_path):
     isp = network()
-    options = start_from(
-        exported(isp, tmp_path), tmp_path / "start.safetensors", told={"thresholds": 4, "tails": 5, "casts": 2}
-    )
+    options = start_from(look, tmp_path / "start.safetensors", told={"thresholds": 4, "tails": 5, "casts": 2})
     wider, facts = checkpoint.load(tmp_path / "start.safetensors")
     assert facts["options"] == options == {**OPTIONS, "thresholds": 4, "tails": 5, "casts": 2}
     torch.testing.assert_close(wider(*seen()), isp(*seen()), rtol=0, atol=1e-6)
@@ -88,11 +93,11 @@ def test_tails_and_casts_come_after_the_shares_that_it_was_told_of(tmp_path):
     torch.testing.assert_close(again(*seen()), isp(*seen()), rtol=0, atol=1e-6)
 
 
-def test_a_unet_of_another_shape_takes_over_how_scenes_are_graded(tmp_path):
+def test_a_unet_of_another_shape_takes_over_how_scenes_are_graded(look):
     isp = network()
     options = {**OPTIONS, "widths": [4, 6], "thresholds": 3}
     other = build("canonical", **options).eval()
-    other.load_state_dict(weights_for(exported(isp, tmp_path), options))
+    other.load_state_dict(weights_for(look, options))
     _, thumbnail, metadata = seen()
     graded = slice(0, 4 + 1 + GRADING)
     torch.testing.assert_close(other.scene(thumbnail, metadata)[:, graded], isp.scene(thumbnail, metadata)[:, graded])
@@ -101,17 +106,15 @@ def test_a_unet_of_another_shape_takes_over_how_scenes_are_graded(tmp_path):
     assert other.start.equal(fresh.start)
 
 
-def test_an_eye_of_another_shape_is_refused(tmp_path):
+def test_an_eye_of_another_shape_is_refused(look):
     with pytest.raises(LookError, match="eye of another shape"):
-        weights_for(exported(network(), tmp_path), {**OPTIONS, "depth": 2})
+        weights_for(look, {**OPTIONS, "depth": 2})
 
 
-def test_a_run_can_start_from_a_look_file(tmp_path):
+def test_a_run_can_start_from_a_look_file(look):
     isp = network()
-    look = exported(isp, tmp_path)
-    recipe = Recipe(name="more", model="canonical", options=OPTIONS, start_from=str(tmp_path / "look.onnx"))
+    recipe = Recipe(name="more", model="canonical", options=OPTIONS, start_from=look.origin)
     begun = first_state(recipe, device=torch.device("cpu")).model.eval()
-    assert look.origin == recipe.start_from
     torch.testing.assert_close(begun(*seen()), isp(*seen()), rtol=0, atol=1e-6)
 
 
@@ -138,8 +141,7 @@ def test_looks_of_one_camera_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("said", [{"options": {**OPTIONS, "dim": 8}}, {"model": "mystery"}, {"options": {"size": 3}}])
-def test_a_card_that_names_another_network_is_refused(tmp_path, said):
+def test_a_card_that_names_another_network_is_refused(look, said):
     told = {"model": "canonical", "options": OPTIONS} | said
-    look = exported(network(), tmp_path, model=told["model"], options=told["options"])
     with pytest.raises(LookError, match="network"):
-        network_of(look)
+        network_of(replace(look, card={**look.card, NETWORK: json.dumps(told)}))
