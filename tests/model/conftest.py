@@ -1,6 +1,6 @@
 """Networks small enough to test, and photographs for them to see."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -25,15 +25,6 @@ TINY_OTHERS = {
     "metaisp": {"widths": (8, 12), "dim": 16, "depth": 1},
 }
 SEES_ONE_SIZE_ONLY = "classification-cnn"
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """A second one costs more than it brings for networks as small as these."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture
