@@ -130,7 +130,7 @@ class Broken:
     def cluster_resources(self):
         return {"CPU": 2.0}
 
-    def remote(self, function=None, **_):
+    def remote(self, function=None, *_, **__):
         return self if callable(function) or function is not None else lambda *_: self
 
     def wait(self, references, **_):
@@ -146,7 +146,7 @@ def test_what_ray_says_of_an_errand_that_came_to_nothing_is_said_in_words():
     for error, kind, words in (
         (exceptions.WorkerCrashedError(), None, "died, 4 times"),
         (exceptions.RayTaskError("do", "failed to import", absent), CrispnetError, "has no crispnet that works"),
-        (exceptions.RayTaskError("do", "", ZeroDivisionError("ours")), ZeroDivisionError, "ours"),
+        (exceptions.RayTaskError("do", "it is ours", ZeroDivisionError("ours")), ZeroDivisionError, "ours"),
     ):
         done = Cluster(Broken(error)).run(len, [Errand("a", ("abc",))])
         if kind:

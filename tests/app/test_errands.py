@@ -11,10 +11,15 @@ from crispnet.app import cluster as clusters
 from crispnet.app import errands
 from crispnet.app.batch import plan
 from crispnet.app.cluster import connected
+from crispnet.app.collecting import frames_of
 from crispnet.app.desk import Desk, Wish
 from crispnet.app.errands import Brought, SentLook, develop_on
 from crispnet.app.ledger import Ledger, digest_of
+from crispnet.app.measuring import SentSubject, measure_on
+from crispnet.data.pairs import read_manifest
 from crispnet.errors import CrispnetError, LookError
+from crispnet.evaluate.measure import as_look, measure
+from crispnet.look.shelf import load_look
 from crispnet.raw.writer import write_dng
 from making import names, raw_image
 
@@ -106,6 +111,19 @@ def test_a_raw_that_cannot_be_read_is_not_sent(shoot, tmp_path):
     outcomes = list(develop_on(cluster, tasks, Desk(WISH, ""), SentLook.read("plain")))
     assert cluster.done == ["1.dng"]
     assert [bool(outcome.error) for outcome in outcomes] == [True, False]
+
+
+def test_figures_of_frames_on_the_disk_are_those_that_are_measured_here(captures, tmp_path):
+    class Carried:
+        def run(self, work, sent):
+            for errand in sent:
+                yield errand.key, work(*pickle.loads(pickle.dumps(errand.reads)))
+
+    pairs = read_manifest(captures(tmp_path) / "manifest.jsonl")
+    frames = frames_of(pairs, "test", places=[tmp_path / "frames"])
+    assert all(frame.kept for frame in frames)
+    rows, told = measure(as_look(load_look("plain")), frames), []
+    assert measure_on(Carried(), SentSubject("plain"), frames, progress=told.append) == rows == told
 
 
 def test_a_look_travels_as_the_content_of_its_file():

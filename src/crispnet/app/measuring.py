@@ -97,4 +97,5 @@ def _in_memory(frame: Frame) -> Frame:
         target=np.array(frame.target),
         thumbnail=np.array(frame.thumbnail),
         tags=dict(frame.tags),
+        kept=None,
     )
