@@ -4,6 +4,7 @@ import pickle
 import sys
 import threading
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -167,3 +168,20 @@ def test_no_thread_but_the_main_one_writes_results(capsys):
         thread.join()
         assert not sys.stdout.isatty()
     assert capsys.readouterr().out == "a result\n"
+
+
+def test_what_ray_says_of_lost_machines_is_no_result(capsys, monkeypatch):
+    def init(*_, **__):
+        thread = threading.Thread(target=print, args=("a machine was lost",))
+        thread.start()
+        thread.join()
+
+    def shutdown():
+        init()
+        print("another was lost")
+
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(init=init, shutdown=shutdown))
+    with connected("auto"):
+        print("a result")
+    print("the end")
+    assert capsys.readouterr().out == "a result\nthe end\n"

@@ -5,6 +5,7 @@ or a machine dies on the way. Files travel as bytes, so machines need no disk in
 has to be installed on each. What is made is written by the program that asked, and by no other: nothing is there twice.
 """
 
+import io
 import logging
 import os
 import re
@@ -12,7 +13,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from typing import Any, Generic, TextIO, TypeVar
 
@@ -134,6 +135,12 @@ def connected(address: str) -> Iterator[Cluster]:
         raise CrispnetError(
             'Ray is not installed. --ray needs it, here and on each machine. Run: pip install "crispnet[cluster]"'
         ) from error
+    with own_output(), _initialised(ray, address):
+        yield Cluster(ray)
+
+
+@contextmanager
+def _initialised(ray: Any, address: str) -> Iterator[None]:
     local = {"include_dashboard": False} if address == "local" else {}
     try:
         _knock(address)
@@ -145,10 +152,10 @@ def connected(address: str) -> Iterator[Cluster]:
             "was needed. Start it with `ray start --head`, or name another."
         ) from error
     try:
-        with own_output():
-            yield Cluster(ray)
+        yield
     finally:
-        ray.shutdown()
+        with redirect_stdout(io.StringIO()):  # in this thread, too, it says what is left to say of lost machines
+            ray.shutdown()
 
 
 def _knock(address: str) -> None:
