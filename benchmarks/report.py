@@ -171,7 +171,9 @@ def _distil(result: Result) -> str:
         against = found["against_the_best_control"]
         met = found["after"] <= DISTILLED["delta_e"] and against <= DISTILLED["against_the_best_control"]
         figures = (shown(found[each]) for each in names)
-        return name.replace("-", ", "), *figures, f"{against:+.0%}", whether(fulfilled=met)[-1]
+        program, _, settings = name.partition("-")
+        words = f"{program}, {settings.replace('-', ' ')}"
+        return words, *figures, f"{against:+.0%}", whether(fulfilled=met)[-1]
 
     rows = [row(name, found) for name, found in result["renderings"].items()]
     return "\n".join([
