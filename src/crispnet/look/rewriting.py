@@ -6,7 +6,6 @@ What is rewritten are the operations on single values around a network's convolu
 from typing import Any
 
 import numpy as np
-from numpy.polynomial import Chebyshev, Polynomial
 
 from crispnet.look.runtime import ov
 
@@ -87,6 +86,8 @@ def _in_roots(base: Any, exponent: float) -> Any:
 
 def _polynomial(root: Any, exponent: float) -> Any:
     """Write a power of a number between the roots of 1 / ``WIDEST`` and ``WIDEST`` as a polynomial around 1."""
+    from numpy.polynomial import Chebyshev, Polynomial  # not needed where a look is found compiled
+
     least, most = (wide ** (1 / 2**ROOTS) - 1 for wide in (1 / WIDEST, WIDEST))
     fitted = Chebyshev.interpolate(lambda distance: (1 + distance) ** exponent, DEGREE, (least, most))
     distance = ov.opset13.subtract(root, ov.opset13.constant(np.float32(1)))
