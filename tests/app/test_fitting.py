@@ -139,14 +139,20 @@ def test_the_report_shows_what_it_says(fitted):
     assert (look.parent / "mine.onnx.fit" / "pairs" / "left-out.jsonl").is_file()
 
 
-def test_what_is_done_is_not_done_again(fitted, folder, tiny):
+def test_what_is_done_is_not_done_again_wherever_it_is_moved(fitted, folder, tiny, tmp_path):
     look, said = fitted
-    words = folder, "-o", look, "--look", tiny, "--steps", 3
-    assert run(*words).exit_code == 3  # it exists
-    again = run(*words, "--overwrite", "--json")
+    words = "--look", tiny, "--steps", 3
+    assert run(folder, "-o", look, *words).exit_code == 3  # it exists
+    place = tmp_path / "mine.onnx.fit"
+    shutil.copytree(f"{look}.fit", place)
+    recipe, weights = (place / "run" / name for name in ("recipe.json", "best.safetensors"))
+    recipe.write_text(recipe.read_text("utf-8").replace(str(look.parent), "/gone"), "utf-8")
+    before = weights.stat().st_mtime_ns
+    again = run(folder, "-o", tmp_path / "mine.onnx", *words, "--json")
     assert again.exit_code == 0, again.output
     assert "Going on with the pairs" in again.stderr
     assert json.loads(again.stdout)["delta_e"] == said["delta_e"]
+    assert weights.stat().st_mtime_ns == before
 
 
 def test_a_fit_that_was_interrupted_goes_on_to_the_same_look(fitted, folder, tiny, tmp_path, monkeypatch):

@@ -14,7 +14,7 @@ Beside LOOK.onnx lies LOOK.onnx.fit/, by which an interrupted fit goes on:
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import typer
@@ -41,10 +41,11 @@ from crispnet.evaluate.judging import Verdict, judge
 from crispnet.files import check_destination, make_folder, write_whole
 from crispnet.look.file import LookFile
 from crispnet.look.shelf import file_of, load_look
+from crispnet.train.generations import LAST
 from crispnet.train.loop import Progress, Run
 from crispnet.train.loop import fit as train
 from crispnet.train.personal import TOLD, at_last, personal
-from crispnet.train.recipes import Recipe
+from crispnet.train.recipes import Recipe, read_recipe
 from crispnet.train.reopening import start_from
 
 MINUTES = 10.0  # between two shots of one scene
@@ -132,12 +133,19 @@ def _learn(recipe: Recipe, frames: Sequence[Frame], validation: Sequence[Frame],
         def on_step(progress: Progress) -> None:
             tell(progress.step, note=f"loss {progress.loss:.4f}", left=progress.seconds_left)
 
-        run = train(recipe, frames, validation, folder, on_step=on_step)
+        run = train(_as_begun(recipe, folder), frames, validation, folder, on_step=on_step)
     say_remarks(run)
     if run.step == recipe.steps:
         return run
     typer.echo(f"Stopped and saved after {run.step} of {recipe.steps} steps. The same command goes on.", err=True)
     return None
+
+
+def _as_begun(recipe: Recipe, folder: Path) -> Recipe:
+    """Let a run go on that has moved with all it started from, which its recipe calls by the place of then."""
+    if not (folder / LAST).exists():
+        return recipe
+    return replace(recipe, start_from=read_recipe(folder / "recipe.json").start_from)
 
 
 def _pairs(wish: Wish, words: Sequence[str] | None) -> list[Pair]:
