@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from crispnet.evaluate.provenance import in_words
 from made_page import keep
 from tables import table
 
@@ -131,9 +132,8 @@ def _apart(result: Result) -> str:
 
 
 def _origin(result: Result) -> str:
-    machine = result["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
-    computer = f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']} GB, {machine['os']}"
+    computer = in_words(result["machine"])
     return f"*{computer}; commit {result['commit']}; {result['date']}; `{result['command']}`; {versions}.*\n"
 
 

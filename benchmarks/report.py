@@ -8,6 +8,7 @@ from pathlib import Path
 
 import speed_sections as speed
 from crispnet.evaluate import claims, tables
+from crispnet.evaluate.provenance import in_words
 from made_page import keep
 from tables import table
 from verdicts import Result, aim_row, shown, whether
@@ -263,9 +264,8 @@ SECTIONS = {
 
 
 def _origin(result: Result) -> str:
-    machine = result["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
-    computer = f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']} GB, {machine['os']}"
+    computer = in_words(result["machine"])
     source = f"commit {result['commit']}; {result['date']}; `{result['command']}`"
     return f"*{computer}; {result['precision']}; {source}; {versions}.*\n"
 

@@ -49,8 +49,8 @@ def int8(result: Result) -> str:
     ]
     return "\n".join([
         "## Rendering in 8-bit whole numbers\n",
-        f"The parts of \"{result['look']}\" that render, quantised by NNCF with {result['calibrated_on']} raws: mean ΔE76",
-        f"to float32, of which {result['aim']} at most were allowed, and seconds within each part. It is not used.\n",
+        f"The parts of \"{result['look']}\" that render, quantised by NNCF with {result['calibrated_on']} raws: mean",
+        f"ΔE76 to float32, of which {result['aim']} at most were allowed, and seconds within each part. Not used.\n",
         table(["raw", "mean ΔE76", *result["photographs"][0]["made"]["float32"]["seconds"], "all"], rows),
     ])  # fmt: skip
 

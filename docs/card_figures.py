@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from crispnet.colour import JND
+from crispnet.evaluate.provenance import in_words
 
 Result = Mapping[str, Any]
 
@@ -32,8 +33,7 @@ COLUMNS = {
 
 def origin(result: Result) -> str:
     """Say where figures come from."""
-    machine = result["machine"]
-    computer = f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']} GB, {machine['os']}"
+    computer = in_words(result["machine"])
     return f"*{computer}; {result['precision']}; commit {result['commit']}; {result['date']}; `{result['command']}`.*"
 
 

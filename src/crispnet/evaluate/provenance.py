@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
@@ -40,6 +41,13 @@ def machine() -> dict[str, object]:
         "memory_gb": round(int(memory[1]) * 1024 / 1e9, 1) if memory else None,
         "os": f"{system[1] if system else platform.system()}, kernel {platform.release()}",
     }
+
+
+def in_words(described: Mapping[str, object]) -> str:
+    """Say what ``machine`` has described; facts that are not known to it, too."""
+    usual = {"gpu": "{}", "cpu": "{}", "cores": "{} cores", "memory_gb": "{} GB", "os": "{}"}
+    words = (usual.get(name, name + " {}").format(value) for name, value in described.items())
+    return ", ".join("1 core" if each == "1 cores" else each for each in words)
 
 
 def _card() -> dict[str, object]:

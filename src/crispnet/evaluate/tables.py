@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from crispnet.evaluate.intervals import Interval
 from crispnet.evaluate.measure import Row
+from crispnet.evaluate.provenance import in_words
 
 CONTROLS = {"plain": "plain look (no learning)", "curve": "curve", "matrix-curve": "3 × 3 + curve", "lut": "3-D table"}
 MISSING = "–"
@@ -206,12 +207,10 @@ def _number(value: Any, metric: str) -> float:
 
 def _facts(document: Mapping[str, Any]) -> dict[str, str]:
     origin, facts = document["provenance"], document["facts"]
-    usual = {"gpu": "{}", "cpu": "{}", "cores": "{} cores", "memory_gb": "{} GB", "os": "{}"}
-    machine = (usual.get(name, name + " {}").format(value) for name, value in origin["machine"].items())
     data = facts.get("data", "not recorded")
     return {
         "captures": f"{len(document['rows'])} captures of {data}, {facts.get('split', 'split not recorded')}",
-        "machine": ", ".join(machine),
+        "machine": in_words(origin["machine"]),
         "precision": str(origin["precision"]),
         "commit": f"commit {origin['commit']}",
         "steps": f"weights of step {facts['step']}" if "step" in facts else "no steps",
