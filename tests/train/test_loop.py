@@ -14,6 +14,7 @@ from PIL import Image
 
 from crispnet.errors import OutputError, RunError
 from crispnet.model import checkpoint
+from crispnet.model.catalogue import build
 from crispnet.train import generations, loop, step, validation
 from crispnet.train.log import read_log
 from crispnet.train.recipes import PAPER, RECIPES, Recipe
@@ -510,3 +511,23 @@ def test_tensorboard_is_told_what_the_log_is_told(tmp_path, monkeypatch):
         "closed",
     ]
     assert json.dumps(lines).count("validation_delta_e") == 1
+
+
+@pytest.mark.parametrize(("slow_rate", "share"), [(6e-5, 0.1), (1.0, 1.0)])
+def test_what_learns_slowly_goes_its_share_of_the_way(slow_rate, share):
+    recipe = replace(tiny(), slow=("white_balance.",), slow_rate=slow_rate)
+    state = first_state(recipe, device=torch.device("cpu"))
+    before = {name: parameter.detach().clone() for name, parameter in state.model.named_parameters()}
+    step.learn(state, loop.batch(FRAMES, recipe.stages[0][0], seed=0, step=0), recipe)
+    ways = {True: 0.0, False: 0.0}  # Adam's first step is the rate itself
+    for name, parameter in state.model.named_parameters():
+        slow = name.startswith("white_balance.")
+        ways[slow] = max(ways[slow], float((parameter.detach() - before[name]).abs().max()))
+    assert ways[False] == pytest.approx(recipe.learning_rate, rel=1e-3)
+    assert ways[True] == pytest.approx(share * recipe.learning_rate, rel=1e-3)
+
+
+def test_only_transformers_are_slow():
+    assert [name for name, recipe in RECIPES.items() if recipe.slow] == ["crispnet"]
+    names = [name for name, _ in build("crispnet", dim=16, depth=1).named_parameters()]
+    assert any(name.startswith(RECIPES["crispnet"].slow) for name in names)

@@ -28,7 +28,7 @@ def test_what_fine_tunes_starts_from_a_run_of_the_study():
 
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
 @pytest.mark.parametrize("kind", SETS)
-def test_all_runs_on_a_set_have_the_same_but_network_and_loss(profile, kind):
+def test_all_runs_on_a_set_have_the_same_but_network_loss_and_what_is_slow(profile, kind):
     recipes = [profile.recipe(key) for key in KEYS if key.startswith(kind)]
     same = {
         str(replace(recipe, name="", model="crispnet", options={}, objective="mse"))

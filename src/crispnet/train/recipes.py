@@ -74,6 +74,7 @@ class Recipe:
         stages: what batches are cut to, one after the other, with their shares of the steps.
         steps: batches in all.
         learning_rate: of Adam (0.9, 0.999), at its height.
+        slow: beginnings of the names of weights whose rate is no higher than ``slow_rate``: those of transformers.
         warm_up: steps in which the rate climbs to it.
         constant: share of the steps after which the rate falls, linearly, to 0 at the end.
         clip: longest gradient; a longer one is shortened to it.
@@ -98,6 +99,8 @@ class Recipe:
     stages: Stages = GROWING
     steps: int = 2400
     learning_rate: float = 6e-4
+    slow: tuple[str, ...] = ()
+    slow_rate: float = 2e-4
     warm_up: int = 100
     constant: float = 0.5
     clip: float = 0.2
@@ -119,7 +122,7 @@ class Recipe:
             f"a precision among {', '.join(PRECISIONS)}": self.precision in PRECISIONS,
             "shares of the stages above 0 that add up to 1": math.isclose(shares, 1) and self.shortest_share > 0,
             "steps, log_every, validate_every and save_every of at least 1": self.shortest_period >= 1,
-            "a learning rate and a clip above 0": min(self.learning_rate, self.clip) > 0 and self._is_finite,
+            "rates and a clip above 0": min(self.learning_rate, self.slow_rate, self.clip) > 0 and self._is_finite,
             "warm_up and seed of at least 0": min(self.warm_up, self.seed) >= 0,
             "constant from 0 to 1": 0 <= self.constant <= 1,
             "average from 0 to less than 1": 0 <= self.average < 1,
@@ -131,7 +134,7 @@ class Recipe:
 
     @property
     def _is_finite(self) -> bool:
-        return math.isfinite(self.learning_rate) and math.isfinite(self.clip)
+        return all(map(math.isfinite, (self.learning_rate, self.slow_rate, self.clip)))
 
     @property
     def shortest_share(self) -> float:
@@ -250,7 +253,8 @@ def read_recipe(path: Path) -> Recipe:
         card = json.loads(path.read_bytes())
         stages = tuple((Stage(**stage | {"size": tuple(stage["size"])}), share) for stage, share in card["stages"])
         options = {name: tuple(value) if isinstance(value, list) else value for name, value in card["options"].items()}
-        return Recipe(**card | {"stages": stages, "options": options, "frozen": tuple(card.get("frozen", ()))})
+        named = {name: tuple(card.get(name, ())) for name in ("frozen", "slow")}
+        return Recipe(**card | {"stages": stages, "options": options} | named)
     except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         raise RunError(
             f"{path} is no recipe: {error}. The recipe.json of a run was needed. Choose the folder of a run, or "
@@ -274,6 +278,7 @@ PAPER = (
 
 RECIPES: Mapping[str, Recipe] = {
     **{name: paper(name) for name in PAPER},
+    "crispnet": replace(paper("crispnet"), slow=("semantics.",)),
     # The others with the losses they were published with, but for terms that need weights of somebody else's.
     "awnet": Recipe(name="awnet", model="awnet", objective="awnet"),
     "awnet-preprocess-wb": Recipe(name="awnet-preprocess-wb", model="awnet-preprocess-wb", objective="awnet"),

@@ -11,6 +11,7 @@ import os
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -99,9 +100,19 @@ def first_state(recipe: Recipe, *, device: torch.device, company: Company = ALON
         parameter.requires_grad_(not name.startswith(recipe.frozen))
     average = copy.deepcopy(model).eval().requires_grad_(False)
     # Fused, a step costs a quarter; it is elementwise, so the order of threads does not show.
-    learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    adam = torch.optim.Adam(learning, lr=recipe.learning_rate, betas=(0.9, 0.999), fused=True)
+    adam = torch.optim.Adam(_by_rate(model, recipe), lr=recipe.learning_rate, betas=(0.9, 0.999), fused=True)
     return State(model, average, adam, Counts(), memory(model, recipe), company)
+
+
+def _by_rate(model: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
+    """Part what learns by the share of the rate that it has."""
+    learning = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
+    share = min(1.0, recipe.slow_rate / recipe.learning_rate)
+    parts = (
+        {"params": [parameter for name, parameter in learning if name.startswith(recipe.slow) == slow], "share": rate}
+        for slow, rate in ((False, 1.0), (True, share))
+    )
+    return [part for part in parts if part["params"]]
 
 
 def freeze_statistics(model: nn.Module) -> None:

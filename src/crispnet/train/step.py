@@ -34,7 +34,7 @@ def learn(state: State, batch: Batch, recipe: Recipe) -> float:
     finite = math.isfinite(value) and math.isfinite(float(length))
     if finite:
         for group in state.adam.param_groups:
-            group["lr"] = recipe.rate_at(state.counts.step) / 2**state.counts.returns
+            group["lr"] = group["share"] * recipe.rate_at(state.counts.step) / 2**state.counts.returns
         state.adam.step()
         _average(state, recipe.average)
     else:
