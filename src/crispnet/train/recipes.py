@@ -122,7 +122,7 @@ class Recipe:
             f"a precision among {', '.join(PRECISIONS)}": self.precision in PRECISIONS,
             "shares of the stages above 0 that add up to 1": math.isclose(shares, 1) and self.shortest_share > 0,
             "steps, log_every, validate_every and save_every of at least 1": self.shortest_period >= 1,
-            "rates and a clip above 0": min(self.learning_rate, self.slow_rate, self.clip) > 0 and self._is_finite,
+            "a learning rate, a slow one and a clip above 0": self._can_learn,
             "warm_up and seed of at least 0": min(self.warm_up, self.seed) >= 0,
             "constant from 0 to 1": 0 <= self.constant <= 1,
             "average from 0 to less than 1": 0 <= self.average < 1,
@@ -133,8 +133,8 @@ class Recipe:
             raise ValueError(f"expected {'; '.join(wrong)}, got {self}")
 
     @property
-    def _is_finite(self) -> bool:
-        return all(map(math.isfinite, (self.learning_rate, self.slow_rate, self.clip)))
+    def _can_learn(self) -> bool:
+        return all(0 < each < math.inf for each in (self.learning_rate, self.slow_rate, self.clip))
 
     @property
     def shortest_share(self) -> float:
