@@ -171,7 +171,7 @@ def test_remarks_are_shown_and_have_no_figures_of_their_own():
         assert not re.search(r"\d[.,]\d|\d %", remarks), "figures come from results"
 
 
-def test_there_are_fourteen_results():
+def test_there_are_fifteen_results():
     names = [path.stem for path in RESULTS]
     assert names[:7] == ["cluster", "demosaic", "develop", "difficulty", "distil", "exactness", "folder"]
-    assert names[7:] == ["large", "match", "plain", "render_rate", "rig", "serve", "shading"]
+    assert names[7:] == ["int8", "large", "match", "plain", "render_rate", "rig", "serve", "shading"]

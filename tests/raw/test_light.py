@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from crispnet.colour import kelvin_to_xy, xy_to_kelvin
@@ -12,17 +12,21 @@ kelvins = st.floats(1700, 24000)
 tints = st.floats(*TINT_RANGE)
 
 
+# Between Robertson's isotherms, of which there are few where light is bluest, a temperature is interpolated along lines
+# that are not quite theirs; the more tint, the less. The examples are the worst of a fine grid.
 @given(kelvins, tints)
+@example(12512.0, -100.0)
 def test_a_light_is_found_again(kelvin, tint):
     found = light_at(light_xy(Light(kelvin, tint)))
-    assert found.kelvin == pytest.approx(kelvin, rel=0.004)
+    assert found.kelvin == pytest.approx(kelvin, rel=0.005)
     assert found.tint == pytest.approx(tint, abs=0.2)
 
 
 @given(kelvins, tints)
+@example(20044.8, -100.0)
 def test_tint_leaves_the_temperature(kelvin, tint):
     there, here = (float(xy_to_kelvin(light_xy(Light(kelvin, value)))) for value in (tint, 0))
-    assert there == pytest.approx(here, rel=0.003)
+    assert there == pytest.approx(here, rel=0.007)
 
 
 @given(kelvins)

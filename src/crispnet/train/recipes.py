@@ -134,7 +134,7 @@ class Recipe:
 
     @property
     def _can_learn(self) -> bool:
-        return all(0 < each < math.inf for each in (self.learning_rate, self.slow_rate, self.clip))
+        return all(math.isfinite(each) and each > 0 for each in (self.learning_rate, self.slow_rate, self.clip))
 
     @property
     def shortest_share(self) -> float:
