@@ -25,8 +25,9 @@ def write_powers_out(model: ov.Model) -> None:
         if node.get_type_name() != "Power" or not _is_broken(node.input_value(1).get_node()):
             continue
         base, exponent = node.input_value(0), node.input_value(1)
-        written = _in_roots(base, exponent.get_node().data.item()) if _is_tame(base.get_node()) else None
-        if written is None:
+        if _is_tame(base.get_node()):
+            written = _in_roots(base, exponent.get_node().data.item())
+        else:
             written = ov.opset13.exp(ov.opset13.multiply(ov.opset13.log(base), exponent))
         for reader in node.output(0).get_target_inputs():
             reader.replace_source_output(written.output(0))
@@ -69,7 +70,7 @@ def _is_tame(base: Any) -> bool:
 
 
 def _in_roots(base: Any, exponent: float) -> Any:
-    """Write a power as one of the square root, times a polynomial of the 64th root; within a fifty-thousandth of it.
+    """Write a power as square and fourth roots times a polynomial of the 64th root, within a fifty-thousandth of it.
 
     A logarithm is taken one number at a time and by one core; roots are taken 16 at a time. Beyond ``WIDEST`` the
     power is that of ``WIDEST``; no photograph has such light.
