@@ -100,7 +100,7 @@ class Recipe:
     steps: int = 2400
     learning_rate: float = 6e-4
     slow: tuple[str, ...] = ()
-    slow_rate: float = 2e-4
+    slow_rate: float = 1e-4
     warm_up: int = 100
     constant: float = 0.5
     clip: float = 0.2

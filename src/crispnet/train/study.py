@@ -26,7 +26,8 @@ class Profile:
         options: of each network, by the recipe's name.
         steps: of a run on monitor captures.
         fine_tuning: of its steps, how many a run on real captures has; one from scratch has ``steps``.
-        rate: the learning rate; half of it fine-tunes, as in MetaISP's code, by the same authors.
+        rate: the learning rate; half of it, and of a transformer's, fine-tunes, as in MetaISP's code, by the same
+            authors.
         stages: of a run from fresh weights.
         levels: the same for networks that learn one size after another.
         refining: stages of a run that fine-tunes.
@@ -68,6 +69,7 @@ class Profile:
             frozen_statistics=True,
             steps=self.fine_tuning,
             learning_rate=self.rate / 2,
+            slow_rate=recipe.slow_rate / 2,
             stages=self.refining,
         )
 
