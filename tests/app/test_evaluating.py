@@ -1,13 +1,10 @@
 import json
-from dataclasses import replace
 
 import pytest
 import torch
 
-from crispnet.app.evaluating import CONTROLS, RECIPE
-from crispnet.data.patches import Stage
+from crispnet.app.evaluating import CONTROLS
 from crispnet.model import catalogue, checkpoint
-from crispnet.train.recipes import RECIPES, write_recipe
 
 OPTIONS = {"widths": (4, 8), "blocks": 1}
 
@@ -68,25 +65,6 @@ def test_a_run_is_measured_and_its_figures_are_kept(crispnet, folder, run, tmp_p
     kept = json.loads((tmp_path / "results" / "run.json").read_text())
     assert (kept["summary"]["images"], kept["facts"]["step"], len(kept["rows"])) == (1, 7, 1)
     assert f"{kept['summary']['metrics']['delta_e']['mean']:.2f}" in result.stdout
-
-
-@pytest.mark.parametrize(
-    ("model", "options", "patches", "shown"),
-    [
-        ("csanet", {"width": 4, "blocks": 1}, True, "patches of 16 x 24 cells"),
-        ("csanet", {"width": 4, "blocks": 1}, False, "whole frames"),
-        ("unet-residual", OPTIONS, True, "whole frames"),
-    ],
-)
-def test_who_pools_over_what_it_is_shown_is_shown_what_it_learned_from(
-    crispnet, folder, tmp_path, model, options, patches, shown
-):
-    torch.manual_seed(0)
-    checkpoint.save(model, options, catalogue.build(model, **options).state_dict(), tmp_path / "best.safetensors")
-    stages = ((Stage("patches" if patches else "frames", (16, 24), scenes=2), 1.0),)
-    write_recipe(replace(RECIPES["unet-residual"], model=model, options=options, stages=stages), tmp_path / RECIPE)
-    assert crispnet("evaluate", tmp_path, folder, "-o", tmp_path / "a.json", "--limit", 1).exit_code == 0
-    assert json.loads((tmp_path / "a.json").read_text())["facts"]["shown"] == shown
 
 
 def test_a_run_remembers_its_captures(crispnet, folder, run):

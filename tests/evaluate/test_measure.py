@@ -1,7 +1,6 @@
 """Rows, summaries, paired differences, and looks measured as they develop."""
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -97,20 +96,6 @@ def test_a_look_without_a_halo_gets_whole_frames():
     look.halo = None
     assert as_look(look)(of).shape == (180, 550, 3)
     assert look.rendered == [(96, 280)]
-
-
-def test_a_look_without_a_halo_may_be_shown_patches_and_nothing_beyond():
-    of = frame(height=180, width=550)
-    look = Blurring()
-    look.halo = None
-    patchwise = as_look(look, patch=(32, 64))(of)
-    assert set(look.rendered) == {(32, 64)}
-    for top, left in ((0, 0), (0, 128), (90 - 32, 275 - 64)):  # the last ones end where the frame does
-        alone = replace(of, packed=of.packed[:, top : top + 32, left : left + 64])
-        seen = patchwise[2 * top : 2 * top + 64, 2 * left : 2 * left + 128]
-        np.testing.assert_array_equal(seen, as_look(look)(alone))
-    wide = Blurring()
-    np.testing.assert_array_equal(as_look(wide, patch=(32, 64))(of), as_look(Blurring())(of))
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ CONTROLS: Mapping[str, Callable[[Sequence[Frame]], Render]] = {
     "matrix-curve": MatrixCurve.fit,
     "lut": Lut.fit,
 }
-WEIGHTS, RECIPE = "best.safetensors", "recipe.json"
+WEIGHTS = "best.safetensors"
 GROUPS = {"kind": "scene", "level": "light", "camera_seen": "camera"}  # tags, and what they tell of
 SAID = {"camera True": "camera seen", "camera False": "camera unseen"}
 
@@ -167,21 +167,15 @@ def find_subject(what: str, learned: Callable[[], Sequence[Frame]], *, threads: 
 
 
 def _run(folder: Path) -> Subject:
-    """Take a run; a network that pools over all that it is shown is shown what it learned from: patches, if so."""
     from crispnet.look.torch import TorchLook
     from crispnet.model import checkpoint
     from crispnet.train.device import find_device
-    from crispnet.train.recipes import read_recipe
 
     isp, facts = checkpoint.load(folder / WEIGHTS)
     look = TorchLook(isp.to(find_device()), name=folder.name)
     digest = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
     kept: dict[str, object] = {name: facts[name] for name in ("recipe", "model", "options", "step") if name in facts}
-    known = look.halo is None and (folder / RECIPE).is_file()
-    stage = read_recipe(folder / RECIPE).stages[-1][0] if known else None
-    patch = stage.size if stage and stage.view == "patches" else None
-    kept["shown"] = "patches of {} x {} cells".format(*patch) if patch else "whole frames"
-    return Subject(as_look(look, patch=patch), "run", "float32", {**kept, "sha256": digest})
+    return Subject(as_look(look), "run", "float32", {**kept, "sha256": digest})
 
 
 def _some(frames: Sequence[Frame], limit: int | None) -> Sequence[Frame]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from crispnet.app.cluster import Cluster, Errand, Shared
-from crispnet.app.evaluating import CONTROLS, RECIPE, WEIGHTS, find_subject
+from crispnet.app.evaluating import CONTROLS, WEIGHTS, find_subject
 from crispnet.data.frames import Frame
 from crispnet.errors import CrispnetError
 from crispnet.evaluate.measure import Render, Row, measure
@@ -22,13 +22,11 @@ class SentSubject:
     Attributes:
         what: a name that means the same everywhere, or that of a file.
         file: where its content is on the cluster; None for a name.
-        recipe: of a run, as it stands beside the weights.
         fitted: where a control is, which was fitted here.
     """
 
     what: str
     file: Shared | None = None
-    recipe: str | None = None
     fitted: Shared | None = None
 
     @classmethod
@@ -38,11 +36,7 @@ class SentSubject:
             return cls(what, fitted=cluster.share(render))
         path = Path(what) / WEIGHTS if (Path(what) / WEIGHTS).is_file() else Path(what)
         named = not what.lower().endswith(ENDING) and path.name != WEIGHTS
-        if named:
-            return cls(what)
-        beside = path.with_name(RECIPE)
-        recipe = beside.read_text("utf-8") if path.name == WEIGHTS and beside.is_file() else None
-        return cls(Path(what).resolve().name, cluster.share(path.read_bytes()), recipe)
+        return cls(what) if named else cls(Path(what).resolve().name, file=cluster.share(path.read_bytes()))
 
     def render(self) -> Render:
         """Make it again, on a machine of the cluster."""
@@ -55,8 +49,6 @@ class SentSubject:
             path = there if self.what.lower().endswith(ENDING) else there / WEIGHTS
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(self.file.read())
-            if self.recipe is not None:
-                path.with_name(RECIPE).write_text(self.recipe, "utf-8")
             return find_subject(str(there), tuple, threads=1).render
 
 

@@ -6,8 +6,7 @@ A **render** is any function from a frame to (2h, 2w, 3) sRGB: a control, or a l
 
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import product
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -45,15 +44,11 @@ def measure(render: Render, frames: Iterable[Frame], *, progress: Callable[[Row]
     return rows
 
 
-def as_look(look: Look, *, patch: tuple[int, int] | None = None) -> Render:
+def as_look(look: Look) -> Render:
     """Make a render of a look: what developing would show of a frame, with its own metadata, window by window.
 
-    Beyond the edges the mosaic is mirrored, as in developing.
-
-    Args:
-        look: if its ``halo`` is None, what it makes of a pixel depends on all that it is shown.
-        patch: rows and columns of packed cells that such a look is shown at a time; None for the whole frame. Others
-            are shown what suits the memory, which changes nothing.
+    A look with ``halo`` None, which is exact on whole frames only, gets the whole frame. Beyond the edges the mosaic
+    is mirrored, as in developing.
     """
 
     def render(frame: Frame) -> np.ndarray:
@@ -61,7 +56,7 @@ def as_look(look: Look, *, patch: tuple[int, int] | None = None) -> Render:
         scene = look.scene(np.asarray(frame.thumbnail, np.float32)[None], metadata_of(frame))
         halo = look.halo or 0
         pixels = np.empty((2 * packed.shape[1], 2 * packed.shape[2], 3), np.float32)
-        for window in _windows(look, packed.shape[1:], patch):
+        for window in _windows(look, *packed.shape[1:]):
             around = with_halo(packed, window, halo=halo, stride=look.stride)
             rendered = look.render(around[None], scene)[0].transpose(1, 2, 0)
             inner = rendered[2 * halo :, 2 * halo :][: 2 * window.height, : 2 * window.width]
@@ -71,22 +66,9 @@ def as_look(look: Look, *, patch: tuple[int, int] | None = None) -> Render:
     return render
 
 
-def _windows(look: Look, size: tuple[int, ...], patch: tuple[int, int] | None) -> Iterable[Box]:
-    height, width = size
-    if look.halo is None:
-        return _patches((height, width), patch or (height, width))
-    return windows(height, width, cells=look.cells_at_once, stride=look.stride)
-
-
-def _patches(size: tuple[int, int], patch: tuple[int, int]) -> Iterator[Box]:
-    """Cover a frame with patches of one size; the last of a row or column ends where the frame does.
-
-    >>> [(each.top, each.left, each.height, each.width) for each in _patches((50, 100), (60, 64))]
-    [(0, 0, 50, 64), (0, 36, 50, 64)]
-    """
-    height, width = map(min, size, patch)
-    for top, left in product(*(range(0, whole, side) for whole, side in zip(size, (height, width), strict=True))):
-        yield Box(min(top, size[0] - height), min(left, size[1] - width), height, width)
+def _windows(look: Look, height: int, width: int) -> Iterable[Box]:
+    some = windows(height, width, cells=look.cells_at_once, stride=look.stride)
+    return [Box(0, 0, height, width)] if look.halo is None else some
 
 
 def metadata_of(frame: Frame) -> Metadata:

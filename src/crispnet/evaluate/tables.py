@@ -213,7 +213,6 @@ def _facts(document: Mapping[str, Any]) -> dict[str, str]:
         "machine": in_words(origin["machine"]),
         "precision": str(origin["precision"]),
         "commit": f"commit {origin['commit']}",
-        "shown": f"shown {facts.get('shown', 'whole frames')}",
         "steps": f"weights of step {facts['step']}" if "step" in facts else "no steps",
     }
 
