@@ -27,6 +27,12 @@ def test_what_fine_tunes_starts_from_a_run_of_the_study():
 
 
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
+def test_fine_tuning_halves_both_rates(profile):
+    first, fine = (profile.recipe(f"{kind}/crispnet") for kind in ("monitor", "real"))
+    assert (fine.learning_rate, fine.slow_rate) == (first.learning_rate / 2, first.slow_rate / 2)
+
+
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
 @pytest.mark.parametrize("kind", SETS)
 def test_all_runs_on_a_set_have_the_same_but_network_loss_and_what_is_slow(profile, kind):
     recipes = [profile.recipe(key) for key in KEYS if key.startswith(kind)]
