@@ -185,6 +185,19 @@ def test_unseen_camera_is_held_as_the_seen_one_was(hand_held, sources):
     assert all(by_name[name].framing == by_name[name.removesuffix("-unseen")].framing for name in unseen)
 
 
+def test_further_captures_are_hand_held_train_only_and_change_no_other(captures, sources):
+    more = captures_of(replace(captures, unseen=(OTHER,), further=(3, 5)), sources)
+    before = captures_of(replace(captures, unseen=(OTHER,)), sources)
+    added = [capture for capture in more if capture not in before]
+    assert [capture for capture in more if capture not in added] == before
+    assert all(capture.split == "train" and capture.framing is not None for capture in added)
+    assert all(capture.framing is None for capture in before)
+    count = Counter(capture.source.name for capture in added)
+    trained = {c.source.name: 5 if c.source.is_panorama else 3 for c in before if c.split == "train"}
+    assert count == trained
+    assert len({capture.framing for capture in added}) == len(added)
+
+
 def test_entry_may_say_how_many(captures, sources):
     entries = (replace(captures.entries[0], captures=5), *captures.entries[1:])
     counted = Counter(capture.scene for capture in captures_of(replace(captures, entries=entries), sources))
@@ -208,6 +221,8 @@ def test_set_there_and_back(tmp_path, captures):
     assert len(path.read_text().splitlines()) > len(captures.entries)  # one line each, so that changes can be read
     held = replace(captures, style="hand-held", entries=(replace(captures.entries[0], captures=3),))
     assert named_set(str(write_set(held, tmp_path / "held.json"))) == held
+    further = replace(captures, further=(4, 24))
+    assert named_set(str(write_set(further, tmp_path / "further.json"))) == further
 
 
 @pytest.mark.parametrize("name", shipped_sets())
@@ -227,6 +242,9 @@ def test_shipped_set_is_written_as_it_ships(tmp_path, name):
         ({"seed": float("inf")}, "OverflowError"),
         ({"style": "underwater"}, "expected a style of monitor, hand-held, got 'underwater'"),
         ({"style": []}, "expected a style"),
+        ({"further": [4, -1]}, "numbers of captures that are not below 0"),
+        ({"further": [4]}, "numbers of captures"),
+        ({"further": ["many", 1]}, "invalid literal"),
         ({"entries": [["a.jpg", "0" * 16, "test", 0]]}, "one capture of a.jpg at least"),
         ({"entries": [["a.jpg", "0" * 16, "test", 1, 2]]}, "TypeError"),
         ({"entries": [["a.jpg", "0" * 16]]}, "not enough values"),
@@ -268,7 +286,7 @@ def test_shares_that_are_none_are_refused(sources, shares):
 
 
 def test_shipped_sets_are_sound():
-    assert shipped_sets() == ["cameras-v1", "monitor-v1", "real-v1"]
+    assert shipped_sets() == ["cameras-v1", "cameras-v2", "monitor-v1", "real-v1"]
     for name in ("cameras-v1", "monitor-v1"):
         captures = named_set(name)
         assert captures.name == name
@@ -281,6 +299,12 @@ def test_shipped_sets_are_sound():
     assert len(monitor.cameras) == 1
     assert len(several.cameras) > 3 * len(several.unseen) > 0
     assert monitor.entries == several.entries
+
+
+def test_second_set_of_cameras_only_adds_to_the_first():
+    first, second = (named_set(name) for name in ("cameras-v1", "cameras-v2"))
+    assert replace(second, name=first.name, further=first.further) == first
+    assert min(second.further) > 0
 
 
 def test_real_set_is_of_the_monitors_phone_and_splits():

@@ -6,7 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from crispnet.model.metering import casts, exposed, shares, tails
+from crispnet.errors import RunError
+from crispnet.model.canonical import TYPICAL, UNLIKE, camera_facts
+from crispnet.model.catalogue import build
+from crispnet.model.layers import compand
+from crispnet.model.metering import FARTHEST, casts, exposed, palette, shares, tails
 
 
 def test_the_exposure_brings_the_geometric_mean_to_grey_within_limits():
@@ -91,3 +95,50 @@ def test_casts_add_nothing_before_they_are_learned_from(tiny):
     plain, told = tiny("canonical"), tiny("canonical", casts=3)
     assert told.hidden.weight.shape[1] == plain.hidden.weight.shape[1] + 6
     assert casts(torch.rand(1, 3, 4, 4), 0) == []
+
+
+def test_palette_of_a_flat_picture_is_at_its_colour():
+    """Grey is in the middle of the plane; red is less green and blue is less both, as far as it has places."""
+    for colour, level, row, column in (([1, 1, 1], 0.02, 2, 2), ([1, 1, 1], 0.8, 2, 2), ([1, 0, 0], 3.0, 4, 0)):
+        flat = level * torch.tensor(colour, dtype=torch.float32)[None, :, None, None].expand(2, 3, 12, 16)
+        (told,) = palette(flat, 5)
+        dark, light = told[0].reshape(2, 5, 5)
+        assert told.sum(dim=1) == pytest.approx(torch.ones(2), abs=1e-5)
+        assert (dark + light)[row, column] == pytest.approx(1, abs=1e-4)
+        assert light.sum().item() == pytest.approx(float(level > 0.2), abs=0.01)
+
+
+def test_palette_shares_a_colour_out_between_its_neighbours():
+    green = 0.3
+    red = (compand(torch.tensor(green)) + FARTHEST / 4) ** 2.2  # a quarter of the way to the farthest: half a place
+    flat = torch.stack([red, torch.tensor(green), (red + green) / 2])[None, :, None, None].expand(1, 3, 8, 8)
+    told = palette(flat, 5)[0].reshape(2, 5, 5).sum(dim=(0, 2))
+    assert told.tolist() == pytest.approx([0, 0, 0.5, 0.5, 0], abs=1e-3)
+
+
+def test_palette_is_of_shares_wherever_they_are():
+    scene = torch.rand(1, 3, 16, 24)
+    mirrored = scene.flip(2).flip(3)
+    torch.testing.assert_close(palette(scene, 7), palette(mirrored, 7), rtol=0, atol=1e-6)
+    half = torch.cat((scene, torch.full_like(scene, 0.18)), dim=2)
+    grey = palette(torch.full_like(scene, 0.18), 7)[0]
+    torch.testing.assert_close(palette(half, 7)[0], (palette(scene, 7)[0] + grey) / 2, rtol=0, atol=1e-6)
+
+
+def test_palette_adds_nothing_before_it_is_learned_from(tiny):
+    plain, told = tiny("canonical"), tiny("canonical", palette=3, camera=True)
+    assert told.hidden.weight.shape[1] == plain.hidden.weight.shape[1] + 2 * 9 + 9
+    assert palette(torch.rand(1, 3, 4, 4), 0) == []
+
+
+@pytest.mark.parametrize("bins", [1, -3])
+def test_a_plane_of_no_places_is_refused(bins):
+    with pytest.raises(RunError, match="palette of 2 places each way or more"):
+        build("canonical", palette=bins)
+
+
+def test_no_camera_is_far_from_the_others():
+    usual = torch.tensor(TYPICAL)[None]
+    torch.testing.assert_close(camera_facts(usual), torch.zeros(1, 9))
+    assert camera_facts(usual + UNLIKE)[0].tolist() == pytest.approx([math.tanh(1)] * 9)
+    assert camera_facts(1e6 * torch.eye(3)[None]).abs().max() <= 1

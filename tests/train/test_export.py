@@ -185,7 +185,8 @@ def test_a_network_that_needs_whole_photographs_is_refused_in_words(tmp_path):
 
 
 def test_a_constant_is_written_once(tmp_path):
-    isp = build("canonical", widths=(4, 6), blocks=1, dim=16, depth=1, thresholds=3, tails=3, casts=2)
+    told = {"thresholds": 3, "tails": 3, "casts": 2, "palette": 3, "camera": True}
+    isp = build("canonical", widths=(4, 6), blocks=1, dim=16, depth=1, **told)
     graph = onnx.load_from_string(export(isp, tmp_path / "look.onnx", **ABOUT).content).graph
     for half in ("see/", "render/"):
         constants = [node for node in graph.node if node.op_type == "Constant" and node.name.startswith(half)]

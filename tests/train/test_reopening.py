@@ -80,8 +80,8 @@ def test_what_it_was_told_already_it_is_told_still(tmp_path):
     torch.testing.assert_close(again(*seen()), isp(*seen()), rtol=0, atol=1e-6)
 
 
-def test_tails_and_casts_come_after_the_shares_that_it_was_told_of(tmp_path):
-    told = {**OPTIONS, "thresholds": 3}
+def test_tails_and_casts_come_after_all_that_it_was_told_of(tmp_path):
+    told = {**OPTIONS, "thresholds": 3, "palette": 2, "camera": True}
     isp = network(options=told)
     start_from(
         exported(isp, tmp_path, options=told),

@@ -5,6 +5,7 @@ same files gets the same captures, to the last count. The sets in ``data/sets`` 
 
 - ``monitor-v1``: one phone, as in the paper: 80 % of the sources for training, 10 % for validation, 10 % for testing;
 - ``cameras-v1``: the cameras that were measured, but a fifth of them only in the test;
+- ``cameras-v2``: the same validation and test, and more to learn from: hand-held captures of its training scenes;
 - ``real-v1``: the phone of ``monitor-v1``, but hand-held, before scenes of its splits: to fine-tune with.
 """
 
@@ -66,6 +67,7 @@ class CaptureSet:
         per_photograph, per_panorama: captures of each, unless its entry says otherwise.
         entries: the sources.
         style: "monitor" for a tripod, half of the time before a monitor; "hand-held" for real shots, all of scenes.
+        further: hand-held captures of each photograph and of each panorama that is trained with, beside those above.
     """
 
     name: str
@@ -76,11 +78,12 @@ class CaptureSet:
     per_panorama: int
     entries: tuple[Entry, ...]
     style: Style = "monitor"
+    further: tuple[int, int] = (0, 0)
 
     def __post_init__(self) -> None:
         if not self.cameras:
             raise ValueError("expected at least one camera, got none")
-        if min(self.seed, self.per_photograph, self.per_panorama) < 0:
+        if len(self.further) != 2 or min(self.seed, self.per_photograph, self.per_panorama, *self.further) < 0:
             raise ValueError("expected a seed and numbers of captures that are not below 0, got one that is")
         if self.style not in get_args(Style):
             raise ValueError(f"expected a style of {', '.join(get_args(Style))}, got {self.style!r}")
@@ -200,10 +203,13 @@ def _scenes(entries: Sequence[Entry]) -> list[str]:
 
 def _of_entry(captures: CaptureSet, entry: Entry, source: Source, *, scene: str) -> Iterator[Capture]:
     usual = captures.per_panorama if source.is_panorama else captures.per_photograph
-    for number in range(usual if entry.captures is None else entry.captures):
+    count = usual if entry.captures is None else entry.captures
+    further = captures.further[source.is_panorama] if entry.split == "train" else 0
+    for number in range(count + further):
         seed = (captures.seed, int(entry.digest[:8], 16), number)
         rng = np.random.default_rng(seed)
-        shot, framing = _drawn(captures, source, seed=seed, rng=rng)
+        style = captures.style if number < count else "hand-held"
+        shot, framing = _drawn(captures, source, style=style, seed=seed, rng=rng)
         capture = Capture(source, scene, entry.split, shot, f"{scene}-{number + 1}", seed, {}, framing)
         yield _with_body_and_tags(capture, seen=True)
         if entry.split == "test" and captures.unseen:
@@ -212,9 +218,9 @@ def _of_entry(captures: CaptureSet, entry: Entry, source: Source, *, scene: str)
 
 
 def _drawn(
-    captures: CaptureSet, source: Source, *, seed: tuple[int, ...], rng: np.random.Generator
+    captures: CaptureSet, source: Source, *, style: Style, seed: tuple[int, ...], rng: np.random.Generator
 ) -> tuple[Shot, Framing | None]:
-    if captures.style == "hand-held":
+    if style == "hand-held":
         first = np.random.default_rng(seed[:-1]).uniform(0, 360)
         return Shot.draw_hand_held(rng, _choice(captures.cameras, rng)), Framing.draw(rng, first, number=seed[-1])
     shown = not source.is_panorama and rng.random() < SHOWN_ON_MONITOR

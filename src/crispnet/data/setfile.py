@@ -10,6 +10,7 @@ from crispnet.errors import DataError
 from crispnet.files import whole_file
 
 SCHEMA = "crispnet captures 1"
+USUAL = {"style": "monitor", "further": (0, 0)}  # not said: sets were frozen before there was anything else
 
 
 def named_set(name: str) -> CaptureSet:
@@ -53,6 +54,7 @@ def _read(text: str, name: str) -> CaptureSet:
                 Entry(str(file), str(sha), str(split), *map(int, own)) for file, sha, split, *own in said["entries"]
             ),
             style=said.get("style", "monitor"),
+            further=tuple(map(int, said.get("further", (0, 0)))),  # type: ignore[arg-type]  # the set counts them
         )
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
         raise DataError(
@@ -68,8 +70,7 @@ def write_set(captures: CaptureSet, path: Path) -> Path:
         OutputError: it cannot be written there.
     """
     said = asdict(captures) | {"schema": SCHEMA}
-    if captures.style == "monitor":
-        del said["style"]  # sets that were frozen before there were others say none
+    said = {name: value for name, value in said.items() if value != USUAL.get(name)}
     lines = [json.dumps([each for each in entry.values() if each is not None]) for entry in said.pop("entries")]
     head = json.dumps(said, indent=1, ensure_ascii=False)[:-2]
     with whole_file(path, overwrite=True) as hidden:

@@ -28,7 +28,7 @@ from torch.nn import functional
 
 from crispnet.model.contract import ISP, Metadata
 from crispnet.model.layers import Modulation, compand
-from crispnet.model.metering import casts, exposed, shares, tails
+from crispnet.model.metering import casts, exposed, palette, shares, tails
 from crispnet.model.reconstruction import COLOURS, Reconstruction
 from crispnet.model.semantics import XCiT
 
@@ -40,6 +40,8 @@ KNOTS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.45, 0.6, 0.75, 0.9, 1.1, 1.4, 1.9)
 SHOULDER = 0.3  # linear value from which the untrained curve bends towards 1
 HIDDEN = 128
 DETAILS = 3  # planes of what photosites differ by
+TYPICAL = ((1.9, -0.9, 0.0), (-0.2, 1.6, -0.4), (0.1, -0.8, 1.7))  # matrix to sRGB: the mean of 66 cameras, rounded
+UNLIKE = 0.5  # by how much numbers of a matrix differ, where a camera is unlike most
 KEPT = (0.5, 0.25, 0.25)  # how much of each the untrained network adds to every colour
 
 
@@ -81,6 +83,8 @@ class Canonical(ISP):
         folded: int,
         tails: int,
         casts: int,
+        palette: int,
+        camera: bool,
     ):
         super().__init__()
         weights = DETAILS * COLOURS if folded > 1 else 0
@@ -97,7 +101,9 @@ class Canonical(ISP):
         start = torch.cat((torch.eye(3).flatten(), tone(), ones_and_zeros(self.modulated)))
         self.register_buffer("start", start)
         self.thresholds, self.tails, self.casts = thresholds, tails, casts
-        self.hidden = nn.Linear(dim + 3 + 2 * (thresholds + tails + casts), HIDDEN)
+        self.palette, self.camera = palette, camera
+        told = 2 * (thresholds + palette**2 + tails + casts) + 9 * camera
+        self.hidden = nn.Linear(dim + 3 + told, HIDDEN)
         self.head = zeroed(nn.Linear(HIDDEN, len(start)))
 
     def scene(self, thumbnail: Tensor, metadata: Metadata) -> Tensor:
@@ -118,7 +124,9 @@ class Canonical(ISP):
         gain = exposed(canonical)
         common = gain[:, :, None, None] * canonical
         seen = self.eye(functional.avg_pool2d(compand(common), 2))
-        told = shares(common, self.thresholds) + tails(common, self.tails) + casts(common, self.casts)
+        told = shares(common, self.thresholds) + palette(common, self.palette)
+        told += [camera_facts(metadata.to_srgb)] if self.camera else []
+        told += tails(common, self.tails) + casts(common, self.casts)
         return torch.cat((gain, seen.to(gain.dtype), gain.log2(), light[:, 0::2].log(), *told), dim=1)
 
     def grade(self, seen: Tensor, metadata: Metadata) -> Tensor:
@@ -168,6 +176,8 @@ def canonical(
     folded: int = 2,
     tails: int = 0,
     casts: int = 0,
+    palette: int = 0,
+    camera: bool = False,
 ) -> Canonical:
     """Make the network of the shipped look.
 
@@ -180,9 +190,16 @@ def canonical(
         folded: cells each way that the UNet's finest level sees as one.
         tails: of brightness at which it is told how little of the picture is beyond.
         casts: of brightness at which it is told the colour of what is beyond.
+        palette: places each way in a plane of colours at which it is told how much of the picture is there.
+        camera: whether it is told the camera's matrix: without it, what light a white balance stands for is a guess.
+
+    Raises:
+        ValueError: a plane of colours has no single place.
     """
-    told = {"thresholds": thresholds, "tails": tails, "casts": casts}
-    return Canonical(widths=tuple(widths), blocks=blocks, dim=dim, depth=depth, folded=folded, **told)
+    if palette == 1 or palette < 0:
+        raise ValueError(f"expected a palette of 2 places each way or more, or 0 for none, got {palette}")
+    told = {"thresholds": thresholds, "tails": tails, "casts": casts, "palette": palette}
+    return Canonical(widths=tuple(widths), blocks=blocks, dim=dim, depth=depth, folded=folded, camera=camera, **told)
 
 
 def zeroed(layer: Layer) -> Layer:
@@ -190,6 +207,15 @@ def zeroed(layer: Layer) -> Layer:
     for parameter in layer.parameters():
         nn.init.zeros_(parameter)
     return layer
+
+
+def camera_facts(to_srgb: Tensor) -> Tensor:
+    """Tell how a camera's (b, 3, 3) matrices differ from most cameras': (b, 9), held between -1 and 1.
+
+    What light a white balance stands for depends on the camera. No matrix is far from all that were learned from.
+    """
+    typical = torch.tensor(TYPICAL, device=to_srgb.device)
+    return ((to_srgb - typical) / UNLIKE).tanh().flatten(1)
 
 
 def mixed(matrix: Tensor, colours: Tensor) -> Tensor:

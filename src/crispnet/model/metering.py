@@ -7,12 +7,18 @@ import math
 
 import torch
 from torch import Tensor
+from torch.nn import functional
+
+from crispnet.model.layers import compand
 
 LUMINANCE = (0.2126, 0.7152, 0.0722)  # of linear sRGB (IEC 61966-2-1)
 GREY, DARKEST, GAINS = 0.18, 1e-4, (0.25, 64.0)
 DARK, BRIGHT = -5.0, 4.0  # EV from middle grey: first and last threshold
 SOFTNESS = 0.5  # EV, of a threshold of ``shares``
 SHARP, SEEN = 0.1, 1e-4  # of ``tails``: the same, and the smallest share of a picture that counts
+COARSE, BRIGHTEST = 4, 4.0  # of ``palette``: pixels each way that count as one, and the brightest they may be
+FARTHEST = 0.36  # of companded colours from grey, in its plane
+LIGHT, LIGHTNESS = 0.5, 0.06  # companded: the middle between dark and light, and how soft it is
 MIDDLE = 0.3  # standard deviation, in halves of a side, of what counts as the middle of a picture
 
 
@@ -81,6 +87,42 @@ def casts(exposed: Tensor, thresholds: int) -> list[Tensor]:
     means = [(lit * count[:, None]).mean(dim=(2, 3)).log2() for count in _beyond(stops, thresholds, SOFTNESS)]
     red, green, blue = torch.stack(means, dim=2).unbind(1)
     return [(red - green).tanh(), (blue - green).tanh()]
+
+
+def palette(exposed: Tensor, bins: int) -> list[Tensor]:
+    """Tell which shares of (b, 3, h, w) exposed pictures are of each colour, dark and light.
+
+    Skies, leaves, skin and snow have their places in the plane of companded red less green and blue less both; how much
+    of a picture is there is what decides how phones treat it. A pixel between two places counts in part for both.
+    Pictures are looked at in quarters of their sides, in which there is no noise to speak of.
+
+    Args:
+        exposed: sides at least 4.
+        bins: places to each side of the plane, from 2; 0 for none.
+
+    Returns:
+        One (b, 2 * bins ** 2), from 0 to 1, the dark ones first; nothing for no bins.
+    """
+    if not bins:
+        return []
+    red, green, blue = compand(functional.avg_pool2d(exposed, COARSE).clamp(max=BRIGHTEST)).unbind(1)
+    redness, blueness = (_at_places(plane, bins) for plane in (red - green, blue - (red + green) / 2))
+    light = (((red + green + blue) / 3 - LIGHT) / LIGHTNESS).sigmoid()
+    counts = [
+        (weights * along * across).mean(dim=(1, 2))
+        for weights in (1 - light, light)
+        for along in redness
+        for across in blueness
+    ]
+    return [torch.stack(counts, dim=1)]
+
+
+def _at_places(values: Tensor, bins: int) -> list[Tensor]:
+    """Tell how much of (b, h, w) values is at each place from -``FARTHEST`` to ``FARTHEST``; the outermost are open."""
+    apart = 2 * FARTHEST / (bins - 1)
+    held = values.clamp(-FARTHEST, FARTHEST)
+    places = torch.linspace(-FARTHEST, FARTHEST, bins, device=values.device)
+    return [(1 - (held - place).abs() / apart).relu() for place in places.unbind()]
 
 
 def _beyond(stops: Tensor, thresholds: int, softness: float) -> list[Tensor]:
