@@ -69,7 +69,9 @@ def simulate(
     captures: Annotated[
         str | None,
         typer.Option(
-            "--set", metavar="NAME|FILE", help="A frozen set (monitor-v1, real-v1, cameras-v1); else one is made."
+            "--set",
+            metavar="NAME|FILE",
+            help="A frozen set (monitor-v1, real-v1, cameras-v1, cameras-v2); else one is made.",
         ),
     ] = None,
     camera: Annotated[

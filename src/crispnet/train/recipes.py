@@ -1,8 +1,7 @@
 """Recipes: everything that decides what a training run makes, as literal data; and those that make the paper.
 
-A run is a function of its recipe and its frames. ``Recipe.set`` changes a recipe from the command line,
-``write_recipe`` and ``read_recipe`` keep it beside the run. Sizes are (rows, columns) of packed cells, rates are those
-of Adam, and a *step* is one batch.
+A run is a function of its recipe and its frames. ``Recipe.set`` changes one from the command line, ``write_recipe``
+and ``read_recipe`` keep it. Sizes are (rows, columns) of packed cells, rates are Adam's, and a *step* is one batch.
 """
 
 import inspect
@@ -291,10 +290,11 @@ RECIPES: Mapping[str, Recipe] = {
     "phone": Recipe(
         name="phone",
         model="canonical",
-        options={"thresholds": 10},
+        options={"thresholds": 10, "palette": 7, "camera": True},
         objective="delta-e",
         stages=WITH_DETAIL,
         steps=6000,
         learning_rate=8e-4,
+        slow=("eye.",),
     ),
 }
