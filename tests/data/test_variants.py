@@ -112,6 +112,19 @@ def test_haze_is_grey_light_that_takes_the_place_of_the_scenes(monkeypatch):
     assert 0.2 < max(shares) <= HAZE[1] + 0.01
 
 
+def test_counts_are_rounded_once_where_hazy_light_is_brightened(monkeypatch):
+    monkeypatch.setattr(making_variants, "HAZY", 1)
+    monkeypatch.setattr(making_variants, "STRONG", 0)
+    monkeypatch.setattr(making_variants, "LIGHT", (1.4, 1.5))
+    raw = raw_image(height=64, width=96)
+    for part in variants(raw, count=5, seed=6):
+        for row, column in np.ndindex(2, 2):
+            before, after = (each.mosaic[row::2, column::2].ravel().astype(float) for each in (raw, part))
+            kept = after < raw.white
+            line = np.polynomial.Polynomial.fit(before[kept], after[kept], 1)
+            assert np.abs(line(before[kept]) - after[kept]).max() < 0.6  # 2 and more where haze was rounded first
+
+
 def test_the_same_seed_makes_the_same_and_another_does_not():
     raw = raw_image(height=500, width=700)
     first, again, other = ([part.mosaic for part in variants(raw, count=2, seed=seed)] for seed in (3, 3, 4))

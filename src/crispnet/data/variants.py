@@ -32,9 +32,10 @@ def variants(raw: RawImage, *, count: int, seed: int) -> Iterator[RawImage]:
     chance = np.random.default_rng(seed)
     for _ in range(count):
         part = raw if raw.opcodes else _part(raw, chance)
-        hazy = _hazy(part, chance) if chance.random() < HAZY else part
+        seen, haze = _haze(part, chance) if chance.random() < HAZY else (1.0, np.zeros(4))
         red, blue = 2 ** chance.normal(0, STRONG_COLOUR if chance.random() < STRONG else COLOUR, 2)
-        yield _lit(hazy, 2 ** chance.uniform(*LIGHT) * np.array([red, 1, blue, 1]))
+        light = 2 ** chance.uniform(*LIGHT) * np.array([red, 1, blue, 1])
+        yield _lit(part, light * seen, haze=light * haze)
 
 
 def rewritten(raw: RawImage) -> RawImage:
@@ -51,15 +52,19 @@ def _part(raw: RawImage, chance: np.random.Generator) -> RawImage:
     return cut_out(raw, Box(top & ~1, left & ~1, height, width))
 
 
-def _hazy(raw: RawImage, chance: np.random.Generator) -> RawImage:
-    """Put haze before a scene: grey, of one thickness, and as bright as what is bright there."""
+def _haze(raw: RawImage, chance: np.random.Generator) -> tuple[float, np.ndarray]:
+    """Put haze before a scene: grey, of one thickness, and as bright as what is bright there.
+
+    Returns:
+        how much of the scene is still seen, and (4,) the light that is added, of planes R, G, B, G.
+    """
     share = chance.uniform(*HAZE)
     green = np.percentile(pack_linear(raw)[1], BRIGHT)
-    return _lit(raw, np.full(4, 1 - share), haze=share * green * raw.white_balance[1] / raw.white_balance)
+    return 1 - share, share * green * raw.white_balance[1] / raw.white_balance
 
 
-def _lit(raw: RawImage, gains: np.ndarray, *, haze: np.ndarray | float = 0.0) -> RawImage:
-    """Multiply the light of a raw image, and add to it.
+def _lit(raw: RawImage, gains: np.ndarray, *, haze: np.ndarray) -> RawImage:
+    """Multiply the light of a raw image, and add to it; counts are rounded once.
 
     Args:
         raw: the image.
@@ -69,7 +74,7 @@ def _lit(raw: RawImage, gains: np.ndarray, *, haze: np.ndarray | float = 0.0) ->
     black = np.tile(raw.black, (raw.rows // 2 + 1, raw.columns // 2 + 1))[: raw.rows, : raw.columns]
     for deltas, axis in ((raw.black_rows, 1), (raw.black_columns, 0)):
         black = black if deltas is None else black + np.expand_dims(deltas, axis)
-    gain, added = (_at_sites(np.broadcast_to(planes, 4), raw) for planes in (gains, haze))
+    gain, added = (_at_sites(planes, raw) for planes in (gains, haze))
     counts = np.rint(black + gain * (raw.mosaic - black) + added * (raw.white - black))
     profile = raw.noise_profile
     if profile is not None:  # of v, brightened to g v + h, the variance is g (scale (g v + h) - scale h + g offset)
