@@ -219,11 +219,11 @@ def _made(look: LookFile, result: Result) -> list[str]:
     step = re.search(r"at step (\d+) of (\d+)", look.card.get("recipe", ""))
     recipe = run["recipe"] if run else {}
     steps = f" --set steps={recipe['steps']}" if recipe else f" --set steps={step[2]}" if step else ""
-    licence = shlex.quote(look.card["licence"])
+    licence, summary = (shlex.quote(look.card[heading]) for heading in ("licence", "summary"))
     commands = [
         f"crispnet data simulate PHOTOGRAPHS -o {data} --set {data}",
         f"crispnet train {recipe.get('name', name)} {data} -o runs/{name}{steps}",
-        f"crispnet export runs/{name} -o {name}.onnx --name {name} --licence {licence}",
+        f"crispnet export runs/{name} -o {name}.onnx --name {name} --licence {licence} --summary {summary}",
         f"python benchmarks/look_report.py {name} {data} --run runs/{name}",
         REMAKE,
     ]
@@ -238,9 +238,13 @@ def _made(look: LookFile, result: Result) -> list[str]:
             f"{stage['scenes'] * stage['patches']} a step"
             for stage, share in recipe["stages"]
         )
+        rate = f"{recipe['learning_rate']:g}, falling after {recipe['constant']:.0%}; seed {recipe['seed']}"
+        slow = f"; of {', '.join(recipe['slow'])} {recipe['slow_rate']:g} at most" if recipe.get("slow") else ""
+        if recipe.get("start_from"):
+            facts.append(("began with", "the weights of the look before it; from fresh ones it takes more steps"))
         facts += [
             ("stages", stages),
-            ("rate", f"{recipe['learning_rate']:g}, falling after {recipe['constant']:.0%}; seed {recipe['seed']}"),
+            ("rate", rate + slow),
             ("time", f"{run['hours']:.1f} hours on {result['machine']['cores']} processor cores, no GPU"),
         ]
     return [
