@@ -105,24 +105,20 @@ def palette(exposed: Tensor, bins: int) -> list[Tensor]:
     """
     if not bins:
         return []
-    red, green, blue = compand(functional.avg_pool2d(exposed, COARSE).clamp(max=BRIGHTEST)).unbind(1)
-    redness, blueness = (_at_places(plane, bins) for plane in (red - green, blue - (red + green) / 2))
+    coarse = functional.avg_pool2d(exposed, COARSE).clamp(max=BRIGHTEST).flatten(2)
+    red, green, blue = compand(coarse).unbind(1)
+    redness, blueness = (_at_places(values, bins) for values in (red - green, blue - (red + green) / 2))
     light = (((red + green + blue) / 3 - LIGHT) / LIGHTNESS).sigmoid()
-    counts = [
-        (weights * along * across).mean(dim=(1, 2))
-        for weights in (1 - light, light)
-        for along in redness
-        for across in blueness
-    ]
-    return [torch.stack(counts, dim=1)]
+    lit = (torch.stack((1 - light, light), dim=1)[:, :, None] * redness[:, None]).flatten(1, 2)
+    return [(lit[:, :, None] * blueness[:, None]).mean(dim=3).flatten(1)]
 
 
-def _at_places(values: Tensor, bins: int) -> list[Tensor]:
-    """Tell how much of (b, h, w) values is at each place from -``FARTHEST`` to ``FARTHEST``; the outermost are open."""
+def _at_places(values: Tensor, bins: int) -> Tensor:
+    """Tell how much of (b, n) values is at each place from -``FARTHEST`` to ``FARTHEST``, ends open: (b, bins, n)."""
     apart = 2 * FARTHEST / (bins - 1)
-    held = values.clamp(-FARTHEST, FARTHEST)
     places = torch.linspace(-FARTHEST, FARTHEST, bins, device=values.device)
-    return [(1 - (held - place).abs() / apart).relu() for place in places.unbind()]
+    held = values.clamp(-FARTHEST, FARTHEST)
+    return (1 - (held[:, None] - places[:, None]).abs() / apart).relu()
 
 
 def _beyond(stops: Tensor, thresholds: int, softness: float) -> list[Tensor]:
