@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from torch.nn.functional import pixel_shuffle
 
 from crispnet.colour import encode_srgb
-from crispnet.model.canonical import KNOTS, curved, details, doubled, mixed, product, tone, weighed
+from crispnet.model.canonical import tone
 from crispnet.model.contract import Metadata
+from crispnet.model.pointwise import KNOTS, LOST, curved, details, mixed, phases, product, weighed, whitened
 
 CAMERA = torch.tensor([[1.6, -0.5, -0.1], [-0.2, 1.5, -0.3], [0.0, -0.6, 1.6]])  # to linear sRGB; rows sum to 1
 LIGHT = torch.tensor([2.0, 1.0, 1.6, 1.0])
@@ -104,7 +106,7 @@ def test_matrices_written_out_are_matrix_products():
 def test_enlarging_is_bilinear():
     planes = torch.rand(2, 3, 5, 7, generator=torch.Generator().manual_seed(1))
     expected = torch.nn.functional.interpolate(planes, scale_factor=2, mode="bilinear", align_corners=False)
-    assert torch.allclose(doubled(planes), expected, atol=1e-6)
+    assert torch.allclose(pixel_shuffle(phases(planes), 2), expected, atol=1e-6)
 
 
 def mosaic_of(planes: torch.Tensor) -> torch.Tensor:
@@ -115,7 +117,7 @@ def mosaic_of(planes: torch.Tensor) -> torch.Tensor:
 def test_what_is_enlarged_and_its_details_are_the_mosaic():
     planes = torch.rand(2, 4, 5, 7, generator=torch.Generator().manual_seed(2))
     red, green, blue, other_green = planes.unbind(1)
-    enlarged = doubled(torch.stack((red, (green + other_green) / 2, blue), dim=1))
+    enlarged = pixel_shuffle(phases(torch.stack((red, (green + other_green) / 2, blue), dim=1)), 2)
     sites = torch.zeros(3, 10, 14)
     for colour, row, column in ((0, 0, 0), (1, 0, 1), (1, 1, 0), (2, 1, 1)):
         sites[colour, row::2, column::2] = 1
@@ -135,3 +137,26 @@ def test_each_colour_weighs_details_for_itself():
     planes, weights = torch.rand(2, 3, 4, 5, 7, generator=chance), torch.rand(2, 9, 5, 7, generator=chance)
     expected = torch.einsum("bkcyx,bksyx->bcsyx", weights.unflatten(1, (3, 3)), planes).flatten(1, 2)
     torch.testing.assert_close(weighed(planes, weights), expected)
+
+
+def test_light_that_is_clipped_everywhere_has_no_colour_and_all_other_keeps_its_own():
+    maps = torch.rand(2, 12, 3, 4, generator=torch.Generator().manual_seed(3))
+    packed = torch.full((2, 4, 3, 4), 1.5)
+    white = whitened(maps, packed).unflatten(1, (3, 4))
+    torch.testing.assert_close(white, maps.unflatten(1, (3, 4)).amax(dim=1, keepdim=True).expand_as(white))
+    for photosite in range(4):  # one that is not clipped says what colour it was
+        packed = torch.ones(2, 4, 3, 4)
+        packed[:, photosite] = LOST
+        torch.testing.assert_close(whitened(maps, packed), maps)
+
+
+def test_whatever_it_learns_clipped_light_is_white(tiny):
+    isp = tiny("canonical").eval()
+    for parameter in isp.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    packed = torch.rand(1, 4, 16, 16)
+    packed[..., 4:8, 4:8] = 1.0
+    scene = isp.scene(*shot(torch.tensor([0.3, 0.2, 0.12]))[1:])
+    picture = isp.render(packed, scene)[0, :, 8:16, 8:16]
+    assert isp.render(packed, scene).std(dim=1).mean() > 0.01
+    assert (picture.amax(dim=0) - picture.amin(dim=0)).max() < 1e-3 * picture.abs().max()

@@ -3,9 +3,9 @@
     scene:   thumbnail ── balanced, canonical, of common brightness, halved ── XCiT ────┬── MLP ── matrix, curve, film
                               gain and light, as logarithms; shares of the picture that are bright ─────────┘
 
-    render:  packed ── balanced ── matrix ── companded ── curve ── enlarged twice ─────────────┬── + ── sRGB
-                └────────┼───────────────────────┴── 8 planes ── UNet under film ── shuffled ──┤
-                         └── what single photosites differ by ───────── weighed by the UNet ───┘
+    render:  packed ── balanced ── matrix ── companded ── curve ── enlarged twice ─────────────┬── + ── sRGB,
+                └────────┼───────────────────────┴── 8 planes ── UNet under film ── shuffled ──┤     white where all
+                         └── what single photosites differ by ───────── weighed by the UNet ───┘     is clipped
 
 Values that leave by the upper way meet only operations on single values: runtimes keep those in 32 bits where they
 compute convolutions in 16, so smooth skies stay smooth; the UNet adds detail and what a curve cannot say. Every layer
@@ -29,17 +29,15 @@ from torch.nn import functional
 from crispnet.model.contract import ISP, Metadata
 from crispnet.model.layers import Modulation, compand
 from crispnet.model.metering import casts, exposed, palette, shares, tails
+from crispnet.model.pointwise import DETAILS, KNOTS, curved, details, mixed, phases, product, weighed, whitened
 from crispnet.model.reconstruction import COLOURS, Reconstruction
 from crispnet.model.semantics import XCiT
 
 WIDTHS = (32, 64, 128, 256)
 PLANES = 4 + COLOURS + 1  # balanced, graded, clipped
 CLIPPING = 0.9  # from here to 1 the clip plane goes from 0 to 1
-# Of the curve, in companded values: closest where pictures are darkest; the last is at linear 4.1.
-KNOTS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.45, 0.6, 0.75, 0.9, 1.1, 1.4, 1.9)
 SHOULDER = 0.3  # linear value from which the untrained curve bends towards 1
 HIDDEN = 128
-DETAILS = 3  # planes of what photosites differ by
 TYPICAL = ((1.9, -0.9, 0.0), (-0.2, 1.6, -0.4), (0.1, -0.8, 1.7))  # matrix to sRGB: the mean of 66 cameras, rounded
 UNLIKE = 0.5  # by how much numbers of a matrix differ, where a camera is unlike most
 KEPT = (0.5, 0.25, 0.25)  # how much of each the untrained network adds to every colour
@@ -147,7 +145,6 @@ class Canonical(ISP):
         colours = torch.stack((red, (green + other_green) / 2, blue), dim=1).clamp(max=1)
         companded = compand(mixed(graded.matrix.reshape(-1, 3, 3), colours))
         plain = curved(companded, graded.curve)
-        enlarged = doubled(plain)
         clipped = (packed.amax(dim=1, keepdim=True) - CLIPPING).relu() / (1 - CLIPPING)
         exposed_planes = compand(balanced * graded.gain[:, :, None, None])
         planes = torch.cat((exposed_planes, companded, clipped), dim=1)
@@ -155,7 +152,7 @@ class Canonical(ISP):
         if weights is not None:
             unclipped = exposed_planes.minimum(compand(graded.gain)[:, :, None, None])
             maps = maps + weighed(details(unclipped), weights)
-        return enlarged + functional.pixel_shuffle(maps, 2)
+        return functional.pixel_shuffle(whitened(phases(plain) + maps, packed), 2)
 
     def _parts(self, scene: Tensor) -> Graded:
         sizes = (4, 1, 9, len(KNOTS), 2 * sum(self.modulated))
@@ -216,86 +213,6 @@ def camera_facts(to_srgb: Tensor) -> Tensor:
     """
     typical = torch.tensor(TYPICAL, device=to_srgb.device)
     return ((to_srgb - typical) / UNLIKE).tanh().flatten(1)
-
-
-def mixed(matrix: Tensor, colours: Tensor) -> Tensor:
-    """Apply (b, 3, 3) matrices to (b, 3, h, w) colours, by multiplications and additions of single values."""
-    columns = matrix.unbind(2)
-    planes = colours[:, 0:1], colours[:, 1:2], colours[:, 2:3]
-    first, second, third = (column[:, :, None, None] * plane for column, plane in zip(columns, planes, strict=True))
-    return first + second + third
-
-
-def product(left: Tensor, right: Tensor) -> Tensor:
-    """Multiply (b, 3, 3) matrices in 32 bits, wherever a matrix product would run in 16."""
-    return (left[:, :, :, None] * right[:, None, :, :]).sum(dim=2)
-
-
-def curved(companded: Tensor, slopes: Tensor) -> Tensor:
-    """Bend (b, 3, h, w) companded values by one curve per photograph: the sum of hinges at ``KNOTS``.
-
-    Args:
-        companded: any values; those below 0 become 0.
-        slopes: (b, knots) what each hinge adds to the slope.
-    """
-    bent = torch.zeros_like(companded)
-    for knot, slope in zip(KNOTS, slopes.unbind(1), strict=True):
-        bent = bent + slope[:, None, None, None] * (companded - knot).relu()
-    return bent
-
-
-def doubled(planes: Tensor) -> Tensor:
-    """Enlarge (b, c, h, w) twice, bilinearly, by sums of single values: an interpolation may run in 16 bits."""
-    framed = functional.pad(planes, (1, 1, 1, 1), mode="replicate")
-    middle = 0.75 * framed[:, :, 1:-1]
-    rows = middle + 0.25 * framed[:, :, :-2], middle + 0.25 * framed[:, :, 2:]
-    phases = [0.75 * row[..., 1:-1] + 0.25 * side for row in rows for side in (row[..., :-2], row[..., 2:])]
-    return functional.pixel_shuffle(torch.stack(phases, dim=2).flatten(1, 2), 2)
-
-
-def details(planes: Tensor) -> Tensor:
-    """Find what photosites differ by from their surroundings, in sums of single values: (b, 3, 4, h, w).
-
-    The first of the three is a photosite's value less its colour's, enlarged as ``doubled`` does; what is enlarged
-    and this add up to what the photosite says. The second is the mean of the first over the photosites to the left and
-    the right, the third over those above and below. Photosites lie as ``pixel_shuffle`` takes them: R, G, G, B.
-
-    Args:
-        planes: (b, 4, h, w) R, G, B, G.
-    """
-    framed = functional.pad(planes, (1, 1, 1, 1), mode="replicate")
-    red, green, blue, other_green = (framed[:, place : place + 1] for place in range(4))
-    middle = (green + other_green) / 2
-    sites = torch.cat((red, green, other_green, blue), dim=1)[..., 1:-1, 1:-1]
-    own = sites - _at_sites(torch.cat((red, middle, middle, blue), dim=1))
-    framed = functional.pad(own, (1, 1, 1, 1), mode="replicate")
-    # A site's neighbours are the other site of its row (or column), in its own cell and in the one beside it.
-    pairs = framed[:, [1, 0, 3, 2], 1:-1], framed[:, [2, 3, 0, 1], :, 1:-1]
-    sums = pairs[0][..., :-1] + pairs[0][..., 1:], pairs[1][:, :, :-1] + pairs[1][:, :, 1:]
-    across = [sums[0][:, place : place + 1, :, place % 2 :][..., : planes.shape[3]] for place in range(4)]
-    down = sums[1][:, :2, :-1], sums[1][:, 2:, 1:]
-    return torch.stack((own, torch.cat(across, dim=1) / 2, torch.cat(down, dim=1) / 2), dim=1)
-
-
-def _at_sites(framed: Tensor) -> Tensor:
-    """Enlarge (b, 4, h + 2, w + 2) planes twice, and keep of each the photosite of its place: (b, 4, h, w)."""
-    middle = 0.75 * framed[:, :, 1:-1]
-    rows = middle[:, :2] + 0.25 * framed[:, :2, :-2], middle[:, 2:] + 0.25 * framed[:, 2:, 2:]
-    sites = []
-    for row in rows:
-        left, right = row[:, :1], row[:, 1:]
-        sites += [
-            0.75 * left[..., 1:-1] + 0.25 * left[..., :-2],
-            0.75 * right[..., 1:-1] + 0.25 * right[..., 2:],
-        ]
-    return torch.cat(sites, dim=1)
-
-
-def weighed(details: Tensor, weights: Tensor) -> Tensor:
-    """Mix (b, 3, 4, h, w) details by (b, 9, h, w) weights, for each detail those of three colours: (b, 12, h, w)."""
-    each = weights.unflatten(1, (DETAILS, COLOURS))  # type: ignore[no-untyped-call]
-    first, *others = (each[:, place, :, None] * details[:, place, None] for place in range(DETAILS))
-    return sum(others, start=first).flatten(1, 2)
 
 
 def tone() -> Tensor:

@@ -1,4 +1,4 @@
-"""How bright a scene is, and how its brightness and colour are spread: what automatic developers go by.
+"""How bright a scene is, and how its brightness and colours are spread: what automatic developers go by.
 
 Scenes are thumbnails, (b, 3, h, w) linear sRGB, balanced by their light. All of it is differentiable.
 """

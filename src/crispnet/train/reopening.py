@@ -18,7 +18,7 @@ from torch import Tensor
 from crispnet.errors import LookError, RunError
 from crispnet.look.file import LookFile, unusable
 from crispnet.model import catalogue, checkpoint
-from crispnet.model.canonical import KNOTS
+from crispnet.model.pointwise import KNOTS
 
 CANONICAL = "canonical"
 NETWORK = "network"  # the heading of a card under which a look says what it was made of
