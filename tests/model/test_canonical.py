@@ -8,7 +8,7 @@ from torch.nn.functional import pixel_shuffle
 from crispnet.colour import encode_srgb
 from crispnet.model.canonical import tone
 from crispnet.model.contract import Metadata
-from crispnet.model.pointwise import KNOTS, LOST, curved, details, mixed, phases, product, weighed, whitened
+from crispnet.model.pointwise import KNOTS, LOSING, LOST, curved, details, mixed, phases, product, weighed, whitened
 
 CAMERA = torch.tensor([[1.6, -0.5, -0.1], [-0.2, 1.5, -0.3], [0.0, -0.6, 1.6]])  # to linear sRGB; rows sum to 1
 LIGHT = torch.tensor([2.0, 1.0, 1.6, 1.0])
@@ -141,12 +141,12 @@ def test_each_colour_weighs_details_for_itself():
 
 def test_light_that_is_clipped_everywhere_has_no_colour_and_all_other_keeps_its_own():
     maps = torch.rand(2, 12, 3, 4, generator=torch.Generator().manual_seed(3))
-    packed = torch.full((2, 4, 3, 4), 1.5)
+    packed = torch.full((2, 4, 3, 4), LOST)
     white = whitened(maps, packed).unflatten(1, (3, 4))
     torch.testing.assert_close(white, maps.unflatten(1, (3, 4)).amax(dim=1, keepdim=True).expand_as(white))
     for photosite in range(4):  # one that is not clipped says what colour it was
         packed = torch.ones(2, 4, 3, 4)
-        packed[:, photosite] = LOST
+        packed[:, photosite] = LOSING
         torch.testing.assert_close(whitened(maps, packed), maps)
 
 

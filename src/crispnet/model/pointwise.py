@@ -14,7 +14,10 @@ from crispnet.model.reconstruction import COLOURS
 # Of the curve, in companded values: closest where pictures are darkest; the last is at linear 4.1.
 KNOTS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.45, 0.6, 0.75, 0.9, 1.1, 1.4, 1.9)
 DETAILS = 3  # planes of what photosites differ by
-LOST = 0.97  # from here to 1 in all photosites, light loses its colour
+LOSING, LOST = (
+    0.85,
+    0.95,
+)  # from there to there in all photosites, light loses its colour; cameras clip a little unevenly
 
 
 def mixed(matrix: Tensor, colours: Tensor) -> Tensor:
@@ -61,7 +64,7 @@ def whitened(maps: Tensor, packed: Tensor) -> Tensor:
     Nothing is known of what colour clipped light was, but that it was bright; so whatever a network makes of it, it
     shall be white, as bright as the brightest colour.
     """
-    lost = ((packed.amin(dim=1, keepdim=True) - LOST) / (1 - LOST)).clamp(0, 1)
+    lost = ((packed.amin(dim=1, keepdim=True) - LOSING) / (LOST - LOSING)).clamp(0, 1)
     red, green, blue = colours = maps.chunk(COLOURS, dim=1)
     white = red.maximum(green).maximum(blue)
     return torch.cat([colour + lost * (white - colour) for colour in colours], dim=1)
