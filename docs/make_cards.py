@@ -241,7 +241,7 @@ def _made(look: LookFile, result: Result) -> list[str]:
         rate = f"{recipe['learning_rate']:g}, falling after {recipe['constant']:.0%}; seed {recipe['seed']}"
         slow = f"; of {', '.join(recipe['slow'])} {recipe['slow_rate']:g} at most" if recipe.get("slow") else ""
         if recipe.get("start_from"):
-            facts.append(("began with", "the weights of the look before it; from fresh ones it takes more steps"))
+            facts.append(("began with", "the weights of the look before it, which the commands below do not have"))
         facts += [
             ("stages", stages),
             ("rate", rate + slow),

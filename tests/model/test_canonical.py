@@ -1,12 +1,14 @@
 """The network of the shipped look: before training it is a plain rendering, whatever the camera."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
 from torch.nn.functional import pixel_shuffle
 
 from crispnet.colour import encode_srgb
-from crispnet.model.canonical import tone
+from crispnet.model.canonical import TYPICAL, UNLIKE, camera_facts, tone
 from crispnet.model.contract import Metadata
 from crispnet.model.pointwise import KNOTS, LOSING, LOST, curved, details, mixed, phases, product, weighed, whitened
 
@@ -160,3 +162,10 @@ def test_whatever_it_learns_clipped_light_is_white(tiny):
     picture = isp.render(packed, scene)[0, :, 8:16, 8:16]
     assert isp.render(packed, scene).std(dim=1).mean() > 0.01
     assert (picture.amax(dim=0) - picture.amin(dim=0)).max() < 1e-3 * picture.abs().max()
+
+
+def test_no_camera_is_far_from_the_others():
+    usual = torch.tensor(TYPICAL)[None]
+    torch.testing.assert_close(camera_facts(usual), torch.zeros(1, 9))
+    assert camera_facts(usual + UNLIKE)[0].tolist() == pytest.approx([math.tanh(1)] * 9)
+    assert camera_facts(1e6 * torch.eye(3)[None]).abs().max() <= 1

@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from crispnet.errors import RunError
-from crispnet.model.canonical import TYPICAL, UNLIKE, camera_facts
 from crispnet.model.catalogue import build
 from crispnet.model.layers import compand
 from crispnet.model.metering import FARTHEST, casts, exposed, palette, shares, tails
@@ -135,10 +134,3 @@ def test_palette_adds_nothing_before_it_is_learned_from(tiny):
 def test_a_plane_of_no_places_is_refused(bins):
     with pytest.raises(RunError, match="palette of 2 places each way or more"):
         build("canonical", palette=bins)
-
-
-def test_no_camera_is_far_from_the_others():
-    usual = torch.tensor(TYPICAL)[None]
-    torch.testing.assert_close(camera_facts(usual), torch.zeros(1, 9))
-    assert camera_facts(usual + UNLIKE)[0].tolist() == pytest.approx([math.tanh(1)] * 9)
-    assert camera_facts(1e6 * torch.eye(3)[None]).abs().max() <= 1

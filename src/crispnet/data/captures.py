@@ -83,7 +83,9 @@ class CaptureSet:
     def __post_init__(self) -> None:
         if not self.cameras:
             raise ValueError("expected at least one camera, got none")
-        if len(self.further) != 2 or min(self.seed, self.per_photograph, self.per_panorama, *self.further) < 0:
+        if len(self.further) != 2:
+            raise ValueError(f"expected two numbers of captures, of photographs and of panoramas, got {self.further}")
+        if min(self.seed, self.per_photograph, self.per_panorama, *self.further) < 0:
             raise ValueError("expected a seed and numbers of captures that are not below 0, got one that is")
         if self.style not in get_args(Style):
             raise ValueError(f"expected a style of {', '.join(get_args(Style))}, got {self.style!r}")

@@ -1,7 +1,7 @@
 """A set of captures as a JSON file: those in ``data/sets`` ship with the package, anybody may write others."""
 
 import json
-from dataclasses import asdict
+from dataclasses import MISSING, asdict, fields
 from importlib import resources
 from pathlib import Path
 
@@ -10,7 +10,8 @@ from crispnet.errors import DataError
 from crispnet.files import whole_file
 
 SCHEMA = "crispnet captures 1"
-USUAL = {"style": "monitor", "further": (0, 0)}  # not said: sets were frozen before there was anything else
+# What a set has unless it says otherwise, and does not say then: some were frozen before there was anything else.
+USUAL = {field.name: field.default for field in fields(CaptureSet) if field.default is not MISSING}
 
 
 def named_set(name: str) -> CaptureSet:
@@ -38,7 +39,7 @@ def shipped_sets() -> list[str]:
 
 def _read(text: str, name: str) -> CaptureSet:
     try:
-        said = json.loads(text)
+        said = USUAL | json.loads(text)
         if said["schema"] != SCHEMA:
             raise ValueError(f"expected {SCHEMA!r}, got {said['schema']!r}")
         if not said["name"] or min(said["seed"], said["per_photograph"], said["per_panorama"]) < 0:
@@ -53,8 +54,8 @@ def _read(text: str, name: str) -> CaptureSet:
             entries=tuple(
                 Entry(str(file), str(sha), str(split), *map(int, own)) for file, sha, split, *own in said["entries"]
             ),
-            style=said.get("style", "monitor"),
-            further=tuple(map(int, said.get("further", (0, 0)))),  # type: ignore[arg-type]  # the set counts them
+            style=said["style"],
+            further=tuple(map(int, said["further"])),  # type: ignore[arg-type]  # the set counts them
         )
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
         raise DataError(
@@ -69,8 +70,8 @@ def write_set(captures: CaptureSet, path: Path) -> Path:
     Raises:
         OutputError: it cannot be written there.
     """
-    said = asdict(captures) | {"schema": SCHEMA}
-    said = {name: value for name, value in said.items() if value != USUAL.get(name)}
+    said = {name: value for name, value in asdict(captures).items() if name not in USUAL or value != USUAL[name]}
+    said["schema"] = SCHEMA
     lines = [json.dumps([each for each in entry.values() if each is not None]) for entry in said.pop("entries")]
     head = json.dumps(said, indent=1, ensure_ascii=False)[:-2]
     with whole_file(path, overwrite=True) as hidden:

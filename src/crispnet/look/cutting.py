@@ -22,7 +22,7 @@ import numpy as np
 
 from crispnet.look.contract import Depths
 from crispnet.look.file import LookFile, unusable
-from crispnet.look.rewriting import channels_last, rewrite
+from crispnet.look.rewriting import channels_last, write_powers_out
 from crispnet.look.runtime import ov
 
 FAILURES = (RuntimeError, UnicodeDecodeError)  # what OpenVINO raises, also for messages that quote broken names
@@ -49,7 +49,7 @@ def halves(core: ov.Core, file: LookFile) -> tuple[ov.Model, ov.Model]:
     """
     try:
         model = core.read_model(file.content, b"")
-        rewrite(model)
+        write_powers_out(model)
         nothing = ov.opset13.constant(np.zeros((1, 1), np.float32)).output(0)  # of a network that is blind to the scene
         scene = _seam(_named(model, "scene") or nothing, "scene")
         pixels = next(node for node in model.get_parameters() if "packed" in node.output(0).names)

@@ -13,12 +13,6 @@ ROOTS, DEGREE = 6, 7  # how often a square root is taken of a base, and the degr
 WIDEST = 4096.0  # that and its inverse are the ends of the bases whose powers are written in roots
 
 
-def rewrite(model: ov.Model) -> None:
-    """Rewrite what there is in a whole network."""
-    write_powers_out(model)
-    _add_before_shuffling(model)
-
-
 def write_powers_out(model: ov.Model) -> None:
     """Write broken powers in roots, or with logarithms: OpenVINO asks the C library for each single power."""
     for node in model.get_ops():
@@ -31,19 +25,6 @@ def write_powers_out(model: ov.Model) -> None:
             written = ov.opset13.exp(ov.opset13.multiply(ov.opset13.log(base), exponent))
         for reader in node.output(0).get_target_inputs():
             reader.replace_source_output(written.output(0))
-
-
-def _add_before_shuffling(model: ov.Model) -> None:
-    """Write a sum of shuffled maps as the shuffled sum of maps."""
-    for result in model.get_results():
-        total = result.input_value(0)
-        shuffles = [port.get_node() for port in total.get_node().input_values()]
-        if total.get_node().get_type_name() != "Add" or not all(map(_shuffles, shuffles)):
-            continue
-        maps = ov.opset13.add(*(each.input_value(0) for each in shuffles))
-        shuffled = ov.opset13.depth_to_space(maps, "depth_first", 2).output(0)
-        shuffled.set_names(total.names)
-        result.input(0).replace_source_output(shuffled)
 
 
 def _shuffles(node: Any) -> bool:

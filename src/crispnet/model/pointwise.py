@@ -1,4 +1,4 @@
-"""What is done to each value by itself, in additions and multiplications: matrices, curves, details.
+"""What is computed value by value, in sums and products: matrices, curves, enlarging, details.
 
 Runtimes keep single values in 32 bits where they compute convolutions in 16, so what leaves a network by this way stays
 smooth. Photosites lie as ``pixel_shuffle`` takes them: R, G, G, B; maps of a picture are those of red, green and blue,
@@ -14,10 +14,8 @@ from crispnet.model.reconstruction import COLOURS
 # Of the curve, in companded values: closest where pictures are darkest; the last is at linear 4.1.
 KNOTS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.45, 0.6, 0.75, 0.9, 1.1, 1.4, 1.9)
 DETAILS = 3  # planes of what photosites differ by
-LOSING, LOST = (
-    0.85,
-    0.95,
-)  # from there to there in all photosites, light loses its colour; cameras clip a little unevenly
+# From there to there in all photosites, light loses its colour; cameras clip a little unevenly.
+LOSING, LOST = 0.85, 0.95
 
 
 def mixed(matrix: Tensor, colours: Tensor) -> Tensor:
